@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "smelt/ir/data_type.h"
+#include "smelt/ir/fields.h"
 #include "smelt/ir/op_type.h"
 
 namespace smelt {
@@ -32,13 +33,12 @@ std::string_view name(Padding padding);
 std::string_view name(Activation activation);
 std::string_view name(WeightsFormat format);
 
-// Attribute structs: plain comparable data. `visit` lists the fields once; dumps, differences, JSON
-// and the tests of the format codecs are derived from it.
+// Attribute structs: plain comparable data. SMELT_FIELDS lists the fields once; dumps, differences,
+// JSON and the tests of the format codecs are derived from it. See fields.h.
 
 /// Ops that have no attributes.
 struct NoAttributes {
-  template <class Self, class Visitor>
-  static void visit(Self&, Visitor&&) {}
+  SMELT_FIELDS()
   bool operator==(const NoAttributes&) const = default;
 };
 
@@ -47,11 +47,7 @@ struct ArithmeticAttributes {
   Activation activation = Activation::none;
   bool pot_scale_int16 = true;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-    visitor("pot_scale_int16", self.pot_scale_int16);
-  }
+  SMELT_FIELDS(activation, pot_scale_int16)
   bool operator==(const ArithmeticAttributes&) const = default;
 };
 
@@ -59,10 +55,7 @@ struct ArithmeticAttributes {
 struct FusedAttributes {
   Activation activation = Activation::none;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-  }
+  SMELT_FIELDS(activation)
   bool operator==(const FusedAttributes&) const = default;
 };
 
@@ -76,16 +69,7 @@ struct Conv2DAttributes {
   Activation activation = Activation::none;
   DataType quantized_bias_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("padding", self.padding);
-    visitor("stride_h", self.stride_h);
-    visitor("stride_w", self.stride_w);
-    visitor("dilation_h", self.dilation_h);
-    visitor("dilation_w", self.dilation_w);
-    visitor("activation", self.activation);
-    visitor("quantized_bias_type", self.quantized_bias_type);
-  }
+  SMELT_FIELDS(padding, stride_h, stride_w, dilation_h, dilation_w, activation, quantized_bias_type)
   bool operator==(const Conv2DAttributes&) const = default;
 };
 
@@ -99,16 +83,7 @@ struct DepthwiseConv2DAttributes {
   int32_t depth_multiplier = 1;
   Activation activation = Activation::none;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("padding", self.padding);
-    visitor("stride_h", self.stride_h);
-    visitor("stride_w", self.stride_w);
-    visitor("dilation_h", self.dilation_h);
-    visitor("dilation_w", self.dilation_w);
-    visitor("depth_multiplier", self.depth_multiplier);
-    visitor("activation", self.activation);
-  }
+  SMELT_FIELDS(padding, stride_h, stride_w, dilation_h, dilation_w, depth_multiplier, activation)
   bool operator==(const DepthwiseConv2DAttributes&) const = default;
 };
 
@@ -120,14 +95,7 @@ struct TransposeConv2DAttributes {
   Activation activation = Activation::none;
   DataType quantized_bias_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("padding", self.padding);
-    visitor("stride_h", self.stride_h);
-    visitor("stride_w", self.stride_w);
-    visitor("activation", self.activation);
-    visitor("quantized_bias_type", self.quantized_bias_type);
-  }
+  SMELT_FIELDS(padding, stride_h, stride_w, activation, quantized_bias_type)
   bool operator==(const TransposeConv2DAttributes&) const = default;
 };
 
@@ -142,17 +110,8 @@ struct Conv3DAttributes {
   int32_t dilation_w = 1;
   Activation activation = Activation::none;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("padding", self.padding);
-    visitor("stride_d", self.stride_d);
-    visitor("stride_h", self.stride_h);
-    visitor("stride_w", self.stride_w);
-    visitor("dilation_d", self.dilation_d);
-    visitor("dilation_h", self.dilation_h);
-    visitor("dilation_w", self.dilation_w);
-    visitor("activation", self.activation);
-  }
+  SMELT_FIELDS(padding, stride_d, stride_h, stride_w, dilation_d, dilation_h, dilation_w,
+               activation)
   bool operator==(const Conv3DAttributes&) const = default;
 };
 
@@ -164,14 +123,8 @@ struct FullyConnectedAttributes {
   bool asymmetric_quantize_inputs = false;
   DataType quantized_bias_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-    visitor("weights_format", self.weights_format);
-    visitor("keep_num_dims", self.keep_num_dims);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-    visitor("quantized_bias_type", self.quantized_bias_type);
-  }
+  SMELT_FIELDS(activation, weights_format, keep_num_dims, asymmetric_quantize_inputs,
+               quantized_bias_type)
   bool operator==(const FullyConnectedAttributes&) const = default;
 };
 
@@ -181,12 +134,7 @@ struct BatchMatMulAttributes {
   bool adj_y = false;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("adj_x", self.adj_x);
-    visitor("adj_y", self.adj_y);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(adj_x, adj_y, asymmetric_quantize_inputs)
   bool operator==(const BatchMatMulAttributes&) const = default;
 };
 
@@ -199,15 +147,7 @@ struct Pool2DAttributes {
   int32_t filter_w = 1;
   Activation activation = Activation::none;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("padding", self.padding);
-    visitor("stride_h", self.stride_h);
-    visitor("stride_w", self.stride_w);
-    visitor("filter_h", self.filter_h);
-    visitor("filter_w", self.filter_w);
-    visitor("activation", self.activation);
-  }
+  SMELT_FIELDS(padding, stride_h, stride_w, filter_h, filter_w, activation)
   bool operator==(const Pool2DAttributes&) const = default;
 };
 
@@ -215,10 +155,7 @@ struct Pool2DAttributes {
 struct SoftmaxAttributes {
   float beta = 1.0f;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("beta", self.beta);
-  }
+  SMELT_FIELDS(beta)
   bool operator==(const SoftmaxAttributes&) const = default;
 };
 
@@ -226,11 +163,7 @@ struct ConcatenationAttributes {
   int32_t axis = 0;
   Activation activation = Activation::none;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("axis", self.axis);
-    visitor("activation", self.activation);
-  }
+  SMELT_FIELDS(axis, activation)
   bool operator==(const ConcatenationAttributes&) const = default;
 };
 
@@ -238,10 +171,7 @@ struct ConcatenationAttributes {
 struct ReshapeAttributes {
   std::optional<std::vector<int32_t>> new_shape;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("new_shape", self.new_shape);
-  }
+  SMELT_FIELDS(new_shape)
   bool operator==(const ReshapeAttributes&) const = default;
 };
 
@@ -249,10 +179,7 @@ struct ReshapeAttributes {
 struct SqueezeAttributes {
   std::vector<int32_t> axes;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("axes", self.axes);
-  }
+  SMELT_FIELDS(axes)
   bool operator==(const SqueezeAttributes&) const = default;
 };
 
@@ -261,11 +188,7 @@ struct ResizeAttributes {
   bool align_corners = false;
   bool half_pixel_centers = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("align_corners", self.align_corners);
-    visitor("half_pixel_centers", self.half_pixel_centers);
-  }
+  SMELT_FIELDS(align_corners, half_pixel_centers)
   bool operator==(const ResizeAttributes&) const = default;
 };
 
@@ -273,10 +196,7 @@ struct ResizeAttributes {
 struct BlockSizeAttributes {
   int32_t block_size = 1;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("block_size", self.block_size);
-  }
+  SMELT_FIELDS(block_size)
   bool operator==(const BlockSizeAttributes&) const = default;
 };
 
@@ -284,11 +204,7 @@ struct GatherAttributes {
   int32_t axis = 0;
   int32_t batch_dims = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("axis", self.axis);
-    visitor("batch_dims", self.batch_dims);
-  }
+  SMELT_FIELDS(axis, batch_dims)
   bool operator==(const GatherAttributes&) const = default;
 };
 
@@ -296,10 +212,7 @@ struct GatherAttributes {
 struct ReduceAttributes {
   bool keep_dims = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("keep_dims", self.keep_dims);
-  }
+  SMELT_FIELDS(keep_dims)
   bool operator==(const ReduceAttributes&) const = default;
 };
 
@@ -312,15 +225,7 @@ struct StridedSliceAttributes {
   int32_t shrink_axis_mask = 0;
   bool offset = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("begin_mask", self.begin_mask);
-    visitor("end_mask", self.end_mask);
-    visitor("ellipsis_mask", self.ellipsis_mask);
-    visitor("new_axis_mask", self.new_axis_mask);
-    visitor("shrink_axis_mask", self.shrink_axis_mask);
-    visitor("offset", self.offset);
-  }
+  SMELT_FIELDS(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask, offset)
   bool operator==(const StridedSliceAttributes&) const = default;
 };
 
@@ -328,10 +233,7 @@ struct StridedSliceAttributes {
 struct SplitAttributes {
   int32_t count = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("count", self.count);
-  }
+  SMELT_FIELDS(count)
   bool operator==(const SplitAttributes&) const = default;
 };
 
@@ -339,11 +241,7 @@ struct PackAttributes {
   int32_t count = 0;
   int32_t axis = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("count", self.count);
-    visitor("axis", self.axis);
-  }
+  SMELT_FIELDS(count, axis)
   bool operator==(const PackAttributes&) const = default;
 };
 
@@ -351,11 +249,7 @@ struct UnpackAttributes {
   int32_t count = 0;
   int32_t axis = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("count", self.count);
-    visitor("axis", self.axis);
-  }
+  SMELT_FIELDS(count, axis)
   bool operator==(const UnpackAttributes&) const = default;
 };
 
@@ -364,21 +258,14 @@ struct CastAttributes {
   DataType in_type = DataType::float32;
   DataType out_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("in_type", self.in_type);
-    visitor("out_type", self.out_type);
-  }
+  SMELT_FIELDS(in_type, out_type)
   bool operator==(const CastAttributes&) const = default;
 };
 
 struct ArgMinMaxAttributes {
   DataType output_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("output_type", self.output_type);
-  }
+  SMELT_FIELDS(output_type)
   bool operator==(const ArgMinMaxAttributes&) const = default;
 };
 
@@ -386,10 +273,7 @@ struct ArgMinMaxAttributes {
 struct ShapeOfAttributes {
   DataType out_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("out_type", self.out_type);
-  }
+  SMELT_FIELDS(out_type)
   bool operator==(const ShapeOfAttributes&) const = default;
 };
 
@@ -397,20 +281,14 @@ struct ShapeOfAttributes {
 struct LeakyReluAttributes {
   float alpha = 0.0f;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("alpha", self.alpha);
-  }
+  SMELT_FIELDS(alpha)
   bool operator==(const LeakyReluAttributes&) const = default;
 };
 
 struct GeluAttributes {
   bool approximate = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("approximate", self.approximate);
-  }
+  SMELT_FIELDS(approximate)
   bool operator==(const GeluAttributes&) const = default;
 };
 
@@ -418,20 +296,14 @@ struct GeluAttributes {
 struct MirrorPadAttributes {
   bool symmetric = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("symmetric", self.symmetric);
-  }
+  SMELT_FIELDS(symmetric)
   bool operator==(const MirrorPadAttributes&) const = default;
 };
 
 struct OneHotAttributes {
   int32_t axis = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("axis", self.axis);
-  }
+  SMELT_FIELDS(axis)
   bool operator==(const OneHotAttributes&) const = default;
 };
 
@@ -439,11 +311,7 @@ struct CumsumAttributes {
   bool exclusive = false;
   bool reverse = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("exclusive", self.exclusive);
-    visitor("reverse", self.reverse);
-  }
+  SMELT_FIELDS(exclusive, reverse)
   bool operator==(const CumsumAttributes&) const = default;
 };
 
@@ -451,11 +319,7 @@ struct ReverseSequenceAttributes {
   int32_t seq_axis = 0;
   int32_t batch_axis = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("seq_axis", self.seq_axis);
-    visitor("batch_axis", self.batch_axis);
-  }
+  SMELT_FIELDS(seq_axis, batch_axis)
   bool operator==(const ReverseSequenceAttributes&) const = default;
 };
 
@@ -465,13 +329,7 @@ struct LocalResponseNormalizationAttributes {
   float alpha = 0.0f;
   float beta = 0.0f;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("radius", self.radius);
-    visitor("bias", self.bias);
-    visitor("alpha", self.alpha);
-    visitor("beta", self.beta);
-  }
+  SMELT_FIELDS(radius, bias, alpha, beta)
   bool operator==(const LocalResponseNormalizationAttributes&) const = default;
 };
 
@@ -481,13 +339,7 @@ struct FakeQuantAttributes {
   int32_t bits = 0;
   bool narrow_range = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("min", self.min);
-    visitor("max", self.max);
-    visitor("bits", self.bits);
-    visitor("narrow_range", self.narrow_range);
-  }
+  SMELT_FIELDS(min, max, bits, narrow_range)
   bool operator==(const FakeQuantAttributes&) const = default;
 };
 
@@ -499,14 +351,7 @@ struct LstmAttributes {
   bool basic = false;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-    visitor("cell_clip", self.cell_clip);
-    visitor("proj_clip", self.proj_clip);
-    visitor("basic", self.basic);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(activation, cell_clip, proj_clip, basic, asymmetric_quantize_inputs)
   bool operator==(const LstmAttributes&) const = default;
 };
 
@@ -519,15 +364,8 @@ struct SequenceLstmAttributes {
   bool asymmetric_quantize_inputs = false;
   bool diagonal_recurrent_tensors = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-    visitor("cell_clip", self.cell_clip);
-    visitor("proj_clip", self.proj_clip);
-    visitor("time_major", self.time_major);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-    visitor("diagonal_recurrent_tensors", self.diagonal_recurrent_tensors);
-  }
+  SMELT_FIELDS(activation, cell_clip, proj_clip, time_major, asymmetric_quantize_inputs,
+               diagonal_recurrent_tensors)
   bool operator==(const SequenceLstmAttributes&) const = default;
 };
 
@@ -539,15 +377,8 @@ struct BidirectionalLstmAttributes {
   bool time_major = true;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-    visitor("cell_clip", self.cell_clip);
-    visitor("proj_clip", self.proj_clip);
-    visitor("merge_outputs", self.merge_outputs);
-    visitor("time_major", self.time_major);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(activation, cell_clip, proj_clip, merge_outputs, time_major,
+               asymmetric_quantize_inputs)
   bool operator==(const BidirectionalLstmAttributes&) const = default;
 };
 
@@ -555,11 +386,7 @@ struct RnnAttributes {
   Activation activation = Activation::none;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("activation", self.activation);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(activation, asymmetric_quantize_inputs)
   bool operator==(const RnnAttributes&) const = default;
 };
 
@@ -568,12 +395,7 @@ struct SequenceRnnAttributes {
   Activation activation = Activation::none;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("time_major", self.time_major);
-    visitor("activation", self.activation);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(time_major, activation, asymmetric_quantize_inputs)
   bool operator==(const SequenceRnnAttributes&) const = default;
 };
 
@@ -583,13 +405,7 @@ struct BidirectionalRnnAttributes {
   bool merge_outputs = false;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("time_major", self.time_major);
-    visitor("activation", self.activation);
-    visitor("merge_outputs", self.merge_outputs);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(time_major, activation, merge_outputs, asymmetric_quantize_inputs)
   bool operator==(const BidirectionalRnnAttributes&) const = default;
 };
 
@@ -598,42 +414,28 @@ struct SvdfAttributes {
   Activation activation = Activation::none;
   bool asymmetric_quantize_inputs = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("rank", self.rank);
-    visitor("activation", self.activation);
-    visitor("asymmetric_quantize_inputs", self.asymmetric_quantize_inputs);
-  }
+  SMELT_FIELDS(rank, activation, asymmetric_quantize_inputs)
   bool operator==(const SvdfAttributes&) const = default;
 };
 
 struct SparseToDenseAttributes {
   bool validate_indices = false;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("validate_indices", self.validate_indices);
-  }
+  SMELT_FIELDS(validate_indices)
   bool operator==(const SparseToDenseAttributes&) const = default;
 };
 
 struct UniqueAttributes {
   DataType index_type = DataType::int32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("index_type", self.index_type);
-  }
+  SMELT_FIELDS(index_type)
   bool operator==(const UniqueAttributes&) const = default;
 };
 
 struct BucketizeAttributes {
   std::vector<float> boundaries;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("boundaries", self.boundaries);
-  }
+  SMELT_FIELDS(boundaries)
   bool operator==(const BucketizeAttributes&) const = default;
 };
 
@@ -641,11 +443,7 @@ struct RandomSeedsAttributes {
   int64_t seed = 0;
   int64_t seed2 = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("seed", self.seed);
-    visitor("seed2", self.seed2);
-  }
+  SMELT_FIELDS(seed, seed2)
   bool operator==(const RandomSeedsAttributes&) const = default;
 };
 
@@ -654,12 +452,7 @@ struct HashtableAttributes {
   DataType key_type = DataType::float32;
   DataType value_type = DataType::float32;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("table_id", self.table_id);
-    visitor("key_type", self.key_type);
-    visitor("value_type", self.value_type);
-  }
+  SMELT_FIELDS(table_id, key_type, value_type)
   bool operator==(const HashtableAttributes&) const = default;
 };
 
@@ -667,11 +460,7 @@ struct VarHandleAttributes {
   std::string container;
   std::string shared_name;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("container", self.container);
-    visitor("shared_name", self.shared_name);
-  }
+  SMELT_FIELDS(container, shared_name)
   bool operator==(const VarHandleAttributes&) const = default;
 };
 
@@ -680,11 +469,7 @@ struct IfAttributes {
   int32_t then_graph = 0;
   int32_t else_graph = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("then_graph", self.then_graph);
-    visitor("else_graph", self.else_graph);
-  }
+  SMELT_FIELDS(then_graph, else_graph)
   bool operator==(const IfAttributes&) const = default;
 };
 
@@ -692,31 +477,21 @@ struct WhileAttributes {
   int32_t cond_graph = 0;
   int32_t body_graph = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("cond_graph", self.cond_graph);
-    visitor("body_graph", self.body_graph);
-  }
+  SMELT_FIELDS(cond_graph, body_graph)
   bool operator==(const WhileAttributes&) const = default;
 };
 
 struct CallOnceAttributes {
   int32_t init_graph = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("init_graph", self.init_graph);
-  }
+  SMELT_FIELDS(init_graph)
   bool operator==(const CallOnceAttributes&) const = default;
 };
 
 struct CallAttributes {
   uint32_t graph = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("graph", self.graph);
-  }
+  SMELT_FIELDS(graph)
   bool operator==(const CallAttributes&) const = default;
 };
 
@@ -727,12 +502,7 @@ struct BatchNormalizationAttributes {
   float momentum = 0.99f;
   int32_t axis = -1;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("epsilon", self.epsilon);
-    visitor("momentum", self.momentum);
-    visitor("axis", self.axis);
-  }
+  SMELT_FIELDS(epsilon, momentum, axis)
   bool operator==(const BatchNormalizationAttributes&) const = default;
 };
 
@@ -740,10 +510,7 @@ struct BatchNormalizationAttributes {
 struct DropoutAttributes {
   float rate = 0.0f;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("rate", self.rate);
-  }
+  SMELT_FIELDS(rate)
   bool operator==(const DropoutAttributes&) const = default;
 };
 
@@ -753,12 +520,7 @@ struct CustomAttributes {
   std::vector<uint8_t> options;
   int8_t options_format = 0;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("code", self.code);
-    visitor("options", self.options);
-    visitor("options_format", self.options_format);
-  }
+  SMELT_FIELDS(code, options, options_format)
   bool operator==(const CustomAttributes&) const = default;
 };
 
@@ -767,10 +529,7 @@ struct CustomAttributes {
 struct OpaqueAttributes {
   std::vector<uint8_t> flatbuffer;
 
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("flatbuffer", self.flatbuffer);
-  }
+  SMELT_FIELDS(flatbuffer)
   bool operator==(const OpaqueAttributes&) const = default;
 };
 
