@@ -9,29 +9,11 @@
 
 #include "smelt/ir/data_type.h"
 #include "smelt/ir/fields.h"
+#include "smelt/ir/op_enums.h"
 #include "smelt/ir/op_type.h"
+#include "smelt/ir/recurrent_attributes.h"
 
 namespace smelt {
-
-/// same: output covers ceil(size / stride) positions, missing cells are padding, the odd one
-/// behind. valid: no padding.
-enum class Padding : int8_t { same = 0, valid = 1 };
-
-/// Fused behind an op; the numbers are those of the TFLite schema.
-enum class Activation : int8_t {
-  none = 0,
-  relu = 1,
-  relu_n1_to_1 = 2,
-  relu6 = 3,
-  tanh = 4,
-  sign_bit = 5,
-};
-
-enum class WeightsFormat : int8_t { plain = 0, shuffled4x16_int8 = 1 };
-
-std::string_view name(Padding padding);
-std::string_view name(Activation activation);
-std::string_view name(WeightsFormat format);
 
 // Attribute structs: plain comparable data. SMELT_FIELDS lists the fields once; dumps, differences,
 // JSON and the tests of the format codecs are derived from it. See fields.h.
@@ -341,81 +323,6 @@ struct FakeQuantAttributes {
 
   SMELT_FIELDS(min, max, bits, narrow_range)
   bool operator==(const FakeQuantAttributes&) const = default;
-};
-
-/// The LSTM op; basic is the old kernel with 5 inputs.
-struct LstmAttributes {
-  Activation activation = Activation::none;
-  float cell_clip = 0.0f;
-  float proj_clip = 0.0f;
-  bool basic = false;
-  bool asymmetric_quantize_inputs = false;
-
-  SMELT_FIELDS(activation, cell_clip, proj_clip, basic, asymmetric_quantize_inputs)
-  bool operator==(const LstmAttributes&) const = default;
-};
-
-/// UNIDIRECTIONAL_SEQUENCE_LSTM.
-struct SequenceLstmAttributes {
-  Activation activation = Activation::none;
-  float cell_clip = 0.0f;
-  float proj_clip = 0.0f;
-  bool time_major = false;
-  bool asymmetric_quantize_inputs = false;
-  bool diagonal_recurrent_tensors = false;
-
-  SMELT_FIELDS(activation, cell_clip, proj_clip, time_major, asymmetric_quantize_inputs,
-               diagonal_recurrent_tensors)
-  bool operator==(const SequenceLstmAttributes&) const = default;
-};
-
-struct BidirectionalLstmAttributes {
-  Activation activation = Activation::none;
-  float cell_clip = 0.0f;
-  float proj_clip = 0.0f;
-  bool merge_outputs = false;
-  bool time_major = true;
-  bool asymmetric_quantize_inputs = false;
-
-  SMELT_FIELDS(activation, cell_clip, proj_clip, merge_outputs, time_major,
-               asymmetric_quantize_inputs)
-  bool operator==(const BidirectionalLstmAttributes&) const = default;
-};
-
-struct RnnAttributes {
-  Activation activation = Activation::none;
-  bool asymmetric_quantize_inputs = false;
-
-  SMELT_FIELDS(activation, asymmetric_quantize_inputs)
-  bool operator==(const RnnAttributes&) const = default;
-};
-
-struct SequenceRnnAttributes {
-  bool time_major = false;
-  Activation activation = Activation::none;
-  bool asymmetric_quantize_inputs = false;
-
-  SMELT_FIELDS(time_major, activation, asymmetric_quantize_inputs)
-  bool operator==(const SequenceRnnAttributes&) const = default;
-};
-
-struct BidirectionalRnnAttributes {
-  bool time_major = false;
-  Activation activation = Activation::none;
-  bool merge_outputs = false;
-  bool asymmetric_quantize_inputs = false;
-
-  SMELT_FIELDS(time_major, activation, merge_outputs, asymmetric_quantize_inputs)
-  bool operator==(const BidirectionalRnnAttributes&) const = default;
-};
-
-struct SvdfAttributes {
-  int32_t rank = 0;
-  Activation activation = Activation::none;
-  bool asymmetric_quantize_inputs = false;
-
-  SMELT_FIELDS(rank, activation, asymmetric_quantize_inputs)
-  bool operator==(const SvdfAttributes&) const = default;
 };
 
 struct SparseToDenseAttributes {
