@@ -20,8 +20,8 @@ class ShapeContext {
     std::optional<std::vector<int64_t>> values;  ///< of int32/int64 operands, where known
   };
 
-  ShapeContext(const Op& op, std::vector<Input> inputs, std::vector<Shape> recorded)
-      : op(op), inputs_(std::move(inputs)), outputs_(std::move(recorded)) {}
+  ShapeContext(const Op& of, std::vector<Input> inputs, std::vector<Shape> recorded)
+      : op(of), inputs_(std::move(inputs)), outputs_(std::move(recorded)) {}
 
   const Op& op;
 
@@ -52,20 +52,20 @@ enum class OutputScale {
 
 /// What the 8-bit specification says of an op (TFLite quantization spec; converter's op traits).
 struct QuantizationRule {
-  bool supported = false;     ///< an integer kernel exists in TFLite Micro and here
-  std::string_view reason;    ///< why not
+  bool supported = false;   ///< an integer kernel exists in TFLite Micro and here
+  std::string_view reason;  ///< why not
   OutputScale output = OutputScale::calibrated;
-  float fixed_scale = 0;      ///< int8 results of fixed range
+  float fixed_scale = 0;  ///< int8 results of fixed range
   int32_t fixed_zero = 0;
-  int weight = -1;            ///< operand that holds constant weights, symmetric int8
-  int weight_axis = -1;       ///< axis of its output channels; -1: one scale only
-  int bias = -1;              ///< operand stored as int32 with scale input * weight
+  int weight = -1;       ///< operand that holds constant weights, symmetric int8
+  int weight_axis = -1;  ///< axis of its output channels; -1: one scale only
+  int bias = -1;         ///< operand stored as int32 with scale input * weight
 };
 
 /// What an op is, apart from computing it.
 struct OpDef {
   int min_inputs = 0;
-  int max_inputs = 0;   ///< -1: any number
+  int max_inputs = 0;  ///< -1: any number
   int min_outputs = 1;
   int max_outputs = 1;  ///< -1: any number
   /// Sets every output's shape from the operands. Null: the shapes recorded in the file hold.

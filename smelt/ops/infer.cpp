@@ -1,0 +1,66 @@
+#include "smelt/ops/infer.h"
+
+#include <cstring>
+
+namespace smelt {
+namespace {
+
+template <class T>
+std::vector<int64_t> read_values(ByteView bytes) {
+  std::vector<int64_t> values(bytes.size() / sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    T value;
+    std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
+    values[i] = value;
+  }
+  return values;
+}
+
+}  // namespace
+
+std::optional<std::vector<int64_t>> index_values(const Tensor& tensor) {
+  if (!tensor.is_constant || tensor.sparsity) return std::nullopt;
+  const ByteView bytes = tensor.data.bytes();
+  const bool wide = tensor.type == DataType::int64;
+  if ((tensor.type != DataType::int32 && !wide) ||
+      bytes.size() > kMaxIndexValues * (wide ? 8u : 4u)) {
+    return std::nullopt;
+  }
+  return wide ? read_values<int64_t>(bytes) : read_values<int32_t>(bytes);
+}
+
+ShapeContext shape_context(const Graph& graph, const Op& op) {
+  std::vector<ShapeContext::Input> inputs;
+  for (const TensorId id : op.inputs) {
+    if (!id) {
+      inputs.emplace_back();
+      continue;
+    }
+    const Tensor& tensor = graph.tensor(id);
+    inputs.push_back({.present = true,
+                      .type = tensor.type,
+                      .shape = tensor.shape,
+                      .values = index_values(tensor)});
+  }
+  std::vector<Shape> recorded;
+  for (const TensorId id : op.outputs) recorded.push_back(id ? graph.tensor(id).shape : Shape());
+  return ShapeContext(op, std::move(inputs), std::move(recorded));
+}
+
+void infer_shapes(Graph& graph, OpId id) {
+  const Op& op = graph.op(id);
+  check_arity(op);
+  const OpDef& def = op_def(op.type);
+  if (def.infer_shapes == nullptr) return;
+  if (std::holds_alternative<OpaqueAttributes>(op.attributes) &&
+      !std::holds_alternative<OpaqueAttributes>(default_attributes(op.type))) {
+    fail(ErrorKind::unsupported, "its options are of a kind that is not known");
+  }
+  ShapeContext context = shape_context(graph, op);
+  def.infer_shapes(context);
+  for (size_t i = 0; i < op.outputs.size(); ++i) {
+    if (op.outputs[i]) graph.tensor(op.outputs[i]).shape = context.output(i);
+  }
+}
+
+}  // namespace smelt
