@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "smelt/run/program.h"
 
@@ -15,11 +16,13 @@ namespace smelt {
 ///   std::span<const float> scores = interpreter.output<float>(0);
 class Interpreter {
  public:
+  /// Everything starts as zeros. io where the machine has not the memory.
   explicit Interpreter(std::shared_ptr<const Program> program);
 
   const Program& program() const { return *program_; }
 
-  /// The graph's inputs and outputs in its order. Bytes of int4 tensors are packed.
+  /// The graph's inputs and outputs in its order. Bytes of int4 tensors are packed. An input may be
+  /// overwritten by `invoke`, as in TFLite Micro: its memory is free after its last reader.
   std::span<uint8_t> input_bytes(size_t index);
   std::span<const uint8_t> output_bytes(size_t index) const;
 
@@ -43,7 +46,8 @@ class Interpreter {
 
   void invoke();
 
-  /// Forgets the state of variables; the next invocation starts as the first did.
+  /// Forgets the state of variables; the next invocation starts as the first did: from zeros, which
+  /// for int8 is the zero point (TFLite Micro, ResetVariableTensors).
   void reset();
 
   /// Called after each op with its index into program().steps(), when its results are readable.
@@ -52,8 +56,27 @@ class Interpreter {
   void set_hook(Hook hook) { hook_ = std::move(hook); }
 
  private:
+  struct Free {
+    void operator()(std::byte* block) const;
+  };
+  struct Value {
+    std::byte* data = nullptr;  ///< null: never computed, or a constant without bytes
+    size_t bytes = 0;
+  };
+
   void check_type(TensorId id, DataType wanted) const;
-  // ... (implementation's own members)
+  void place_values();
+  void place_steps();
+  const Value& value(TensorId id) const { return values_.at(static_cast<size_t>(id.value)); }
+
+  std::shared_ptr<const Program> program_;
+  std::unique_ptr<std::byte, Free> block_;
+  std::byte* arena_ = nullptr;        ///< first 64-byte boundary of the block
+  std::vector<Value> values_;         ///< per tensor id
+  std::vector<const void*> sources_;  ///< operands of all steps, one step behind the other
+  std::vector<void*> results_;
+  std::vector<InvokeArgs> calls_;  ///< one per step, pointing into the two above
+  Hook hook_;
 };
 
 }  // namespace smelt

@@ -17,15 +17,17 @@ struct MemoryRequest {
 
 /// Offsets for requests so that no two alive at the same step overlap. Greedy by size as TFLite
 /// Micro's GreedyMemoryPlanner does it: larger blocks first, each at the lowest offset that is free
-/// during its life; ties in the order given. Offsets are multiples of `alignment`.
+/// during its life; of equal blocks the one given last goes first. Offsets are multiples of
+/// `alignment`. unsupported where sizes leave int64.
 /// Returns one offset per request; `total` is the memory needed.
 std::vector<int64_t> plan_greedily(std::span<const MemoryRequest> requests, int64_t alignment,
                                    int64_t& total);
 
 /// Where tensors lie in an interpreter's memory.
 struct MemoryPlan {
-  std::vector<int64_t> offset;  ///< per tensor id; -1: not in the arena (constants)
-  int64_t arena_bytes = 0;      ///< tensors and scratch
+  std::vector<int64_t> offset;          ///< per tensor id; -1: not in the arena (constants)
+  std::vector<int64_t> scratch_offset;  ///< per step
+  int64_t arena_bytes = 0;              ///< tensors and scratch
 };
 
 }  // namespace smelt

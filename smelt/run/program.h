@@ -18,15 +18,16 @@ struct ProgramOptions {
   Numerics numerics = Numerics::reference;
   /// Keep every tensor readable after `invoke` (no memory is reused); for debugging.
   bool keep_all = false;
+  /// A model that asks for more memory than this is refused: unsupported, before it is allocated.
+  int64_t max_arena_bytes = int64_t{4} << 30;
 };
 
 /// One op of a prepared program.
 struct Step {
   OpId op;
   Kernel kernel;
-  std::vector<TensorId> inputs;   ///< none where absent
+  std::vector<TensorId> inputs;  ///< none where absent
   std::vector<TensorId> outputs;
-  int64_t scratch_offset = 0;
 };
 
 /// A graph with all shapes inferred, ops that depend on nothing but constants and shapes already
@@ -34,7 +35,9 @@ struct Step {
 /// interpreters. Constants of the model stay shared with it.
 class Program {
  public:
-  /// bad_file or unsupported, naming the op, where the model cannot run.
+  /// bad_file or unsupported, naming the op, where the model cannot run; bad_argument for a batch
+  /// that the model cannot take. Graph inputs that hold a constant cannot be fed, so they are no
+  /// inputs of the program; inputs() of its graph are the others, in their order.
   static std::shared_ptr<const Program> prepare(const Model& model, const ProgramOptions& = {});
 
   /// The graph that runs: tensors carry their final shapes.

@@ -101,7 +101,6 @@ std::shared_ptr<const Program> prepare_for_samples(const Model& model, int64_t c
 
 /// The same with a program prepared before (options.batch, kernels and numerics are the program's).
 void run_samples(std::shared_ptr<const Program> program, int64_t count,
-                 const SampleRunOptions& options, const LoadSample& load,
-                 const StoreSample& store);
+                 const SampleRunOptions& options, const LoadSample& load, const StoreSample& store);
 
 }  // namespace smelt
