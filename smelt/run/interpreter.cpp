@@ -102,7 +102,7 @@ void Interpreter::reset() {
     const Value& v = value(id);
     if (!tensor.is_variable || tensor.is_constant || v.data == nullptr) continue;
     const Quantization& q = tensor.quantization;
-    const bool shifted = tensor.type == DataType::int8 && q.per_tensor();
+    const bool shifted = tensor.type == DataType::int8 && !q.zero_point.empty();
     std::memset(v.data, shifted ? static_cast<int>(q.zero_point[0]) : 0, v.bytes);
   }
 }
