@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "smelt/data/dataset.h"
+#include "smelt/data/preprocess.h"
+#include "smelt/data/sources.h"
+
+namespace smelt {
+
+struct DatasetOptions {
+  NpzKeys keys;
+  Preprocessing preprocessing;
+};
+
+/// Opens what --data names, by content and then by name:
+///   FILE.npy  FILE.npz  FILE-idx3-ubyte[.gz]  a CIFAR-10 batch (test_batch.bin, test_batch.png)
+///   FOLDER with a folder of images per class
+///   FOLDER:train FOLDER:test  with CIFAR-10 batches, MNIST-like IDX files, or folders of that name
+///   FILE.npz:train FILE.npz:test  with the keys x_train, y_train, ...
+///   cifar10:test fashion-mnist:train ...  known data sets (known_datasets.h)
+/// A path that exists as it stands is never taken apart at its colon.
+DatasetPtr open_dataset(const std::string& spec, const DatasetOptions& options = {});
+
+}  // namespace smelt
