@@ -1,0 +1,183 @@
+// Runs every model of a collection that has goldens: inputs, and outputs of TFLite Micro (tflm0...)
+// or of LiteRT's reference kernels (ref0...), in FOLDER/goldens/PATH.npz for FOLDER/PATH.tflite.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "smelt/data/npz.h"
+#include "smelt/formats/tflite/tflite.h"
+#include "smelt/run/run_samples.h"
+
+namespace smelt {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Outcome { pass, unsupported, fail };
+
+struct Verdict {
+  Outcome outcome = Outcome::pass;
+  std::string text;
+};
+
+/// Values of an output as TFLite Micro gave them, and what the model gave, sample by sample.
+struct Comparison {
+  Array expected;
+  DataType type = DataType::float32;  ///< of the model's output
+  std::vector<uint8_t> actual;
+};
+
+std::string compare_floats(const float* actual, const float* expected, int64_t count) {
+  float largest = 0;
+  float error = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (std::isnan(actual[i]) && std::isnan(expected[i])) continue;
+    if (actual[i] == expected[i]) continue;
+    largest = std::max(largest, std::abs(expected[i]));
+    const float difference = std::abs(actual[i] - expected[i]);
+    error = std::isnan(difference) ? INFINITY : std::max(error, difference);
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    if (std::isfinite(expected[i])) largest = std::max(largest, std::abs(expected[i]));
+  }
+  if (error <= 1e-5f * std::max(largest, 1e-3f)) return "";
+  return fmt::format("float error {} where values reach {}", error, largest);
+}
+
+std::string compare(const Comparison& c) {
+  if (c.expected.data.size() != c.actual.size()) {
+    return fmt::format("{} bytes where {} are expected", c.actual.size(), c.expected.data.size());
+  }
+  if (c.type == DataType::float32) {
+    return compare_floats(reinterpret_cast<const float*>(c.actual.data()),
+                          c.expected.data.as<float>().data(), c.expected.shape.elements());
+  }
+  size_t differing = 0;
+  int most = 0;
+  const ByteView expected = c.expected.data.bytes();
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i] == c.actual[i]) continue;
+    ++differing;
+    most = std::max(most,
+                    std::abs(static_cast<int8_t>(expected[i]) - static_cast<int8_t>(c.actual[i])));
+  }
+  if (differing == 0) return "";
+  return fmt::format("{} of {} {} bytes differ, by up to {}", differing, expected.size(),
+                     name(c.type), most);
+}
+
+/// Positions in the list of inputs that can be fed; goldens hold no values for constants.
+std::vector<size_t> fed_inputs(const Graph& graph) {
+  std::vector<size_t> fed;
+  for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    if (!graph.tensor(graph.inputs()[i]).is_constant) fed.push_back(i);
+  }
+  return fed;
+}
+
+Verdict run_golden(const fs::path& model_path, const NpzFile& golden, std::string_view engine) {
+  const Model model = tflite::load(model_path);
+  std::shared_ptr<const Program> program = Program::prepare(model);
+  std::vector<Array> inputs;
+  for (const size_t i : fed_inputs(model.main())) {
+    if (!golden.has(fmt::format("in{}", i))) {
+      return {Outcome::unsupported, "the golden has no values for an input"};
+    }
+    inputs.push_back(golden.read(fmt::format("in{}", i)));
+  }
+  std::vector<Comparison> outputs;
+  for (size_t i = 0; i < program->graph().outputs().size(); ++i) {
+    const std::string key = fmt::format("{}{}", engine, i);
+    if (!golden.has(key)) return {Outcome::unsupported, "the golden lacks an output"};
+    outputs.push_back({.expected = golden.read(key),
+                       .type = program->graph().tensor(program->graph().outputs()[i]).type});
+  }
+  if (outputs.empty()) return {Outcome::unsupported, "the model has no outputs"};
+  const int64_t samples = outputs[0].expected.shape[0];
+  Interpreter sizes(program);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].actual.resize(sizes.output_bytes(i).size() * static_cast<size_t>(samples));
+  }
+  std::string error;
+  run_samples(
+      program, samples, {},
+      [&](int64_t sample, const SampleInputs& to) {
+        for (size_t i = 0; i < to.count(); ++i) {
+          const ByteView all = inputs[i].data.bytes();
+          const size_t size = all.size() / static_cast<size_t>(samples);
+          if (size != to.bytes(i).size())
+            fail(ErrorKind::bad_argument, "input {} differs in size", i);
+          std::ranges::copy(all.subspan(static_cast<size_t>(sample) * size, size),
+                            to.bytes(i).begin());
+        }
+      },
+      [&](int64_t sample, const SampleOutputs& from) {
+        for (size_t i = 0; i < outputs.size(); ++i) {
+          const auto bytes = from.bytes(i);
+          std::ranges::copy(bytes, outputs[i].actual.begin() +
+                                       static_cast<std::ptrdiff_t>(bytes.size()) * sample);
+        }
+      });
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::string difference = compare(outputs[i]);
+    if (!difference.empty()) return {Outcome::fail, fmt::format("output {}: {}", i, difference)};
+  }
+  return {};
+}
+
+Verdict check(const fs::path& model_path, const NpzFile& golden, std::string_view engine) {
+  try {
+    return run_golden(model_path, golden, engine);
+  } catch (const Error& error) {
+    const bool ours = error.kind() != ErrorKind::unsupported;
+    return {ours ? Outcome::fail : Outcome::unsupported, error.what()};
+  }
+}
+
+std::vector<fs::path> goldens(const fs::path& folder) {
+  std::vector<fs::path> paths;
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "goldens")) {
+    if (entry.path().extension() != ".npz") continue;
+    fs::path model = folder / fs::relative(entry.path(), folder / "goldens");
+    model.replace_extension();
+    if (model.extension() == ".tflite" && fs::exists(model)) paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+void run_collection(std::string_view engine, bool where_tflm_ran) {
+  const char* folder = std::getenv("SMELT_MODELS");
+  if (folder == nullptr || !fs::is_directory(fs::path(folder) / "goldens")) {
+    GTEST_SKIP() << "no collection of models";
+  }
+  std::map<Outcome, int> count;
+  std::map<std::string, int> reasons;
+  for (const fs::path& path : goldens(folder)) {
+    const auto golden = NpzFile::open(path);
+    if (golden->has("tflm0") != where_tflm_ran || !golden->has(fmt::format("{}0", engine)))
+      continue;
+    fs::path model = folder / fs::relative(path, fs::path(folder) / "goldens");
+    model.replace_extension();
+    const Verdict verdict = check(model, *golden, engine);
+    ++count[verdict.outcome];
+    if (verdict.outcome == Outcome::unsupported) ++reasons[verdict.text];
+    if (verdict.outcome == Outcome::fail) {
+      ADD_FAILURE() << fs::relative(model, folder).string() << ": " << verdict.text;
+    }
+  }
+  std::printf("%s: %d equal, %d unsupported, %d different\n", std::string(engine).c_str(),
+              count[Outcome::pass], count[Outcome::unsupported], count[Outcome::fail]);
+  for (const auto& [reason, models] : reasons) std::printf("  %3d %s\n", models, reason.c_str());
+}
+
+TEST(Goldens, EqualTfliteMicro) { run_collection("tflm", true); }
+TEST(Goldens, EqualLiteRtReferenceWhereMicroCannotRun) { run_collection("ref", false); }
+
+}  // namespace
+}  // namespace smelt
