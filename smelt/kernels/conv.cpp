@@ -1,0 +1,116 @@
+#include "smelt/kernels/conv.h"
+
+#include "smelt/kernels/conv_gemm.h"
+#include "smelt/kernels/operands.h"
+
+namespace smelt {
+namespace {
+
+struct ConvShape {
+  Window window;
+  int64_t batch = 0;
+  int64_t inputs = 0;  ///< channels of x
+  int64_t outputs = 0;
+  int64_t group_inputs = 0;
+  int64_t groups = 0;
+};
+
+ConvShape conv_shape(const Conv2DAttributes& a, const PrepareArgs& args) {
+  const Operand& x = args.input(0);
+  const Operand& w = args.input(1);
+  const Operand& y = args.output();
+  require_rank(w, 4, 4);
+  ConvShape s{.window = make_window({.padding = a.padding,
+                                     .filter_h = w.shape[1],
+                                     .filter_w = w.shape[2],
+                                     .stride_h = a.stride_h,
+                                     .stride_w = a.stride_w,
+                                     .dilation_h = a.dilation_h,
+                                     .dilation_w = a.dilation_w},
+                                    x, y),
+              .batch = x.shape[0],
+              .inputs = x.shape[3],
+              .outputs = w.shape[0],
+              .group_inputs = w.shape[3]};
+  s.groups = s.group_inputs > 0 ? s.inputs / s.group_inputs : 0;
+  if (s.groups < 1 || s.inputs % s.group_inputs != 0 || s.outputs < 1 ||
+      s.outputs % s.groups != 0) {
+    fail(ErrorKind::bad_file, "weights {} of shape {} do not fit an input of shape {}", w.name,
+         to_string(w.shape), to_string(x.shape));
+  }
+  if (y.shape[3] != s.outputs) {
+    fail(ErrorKind::bad_file, "{} has {} channels, expected {}", y.name, y.shape[3], s.outputs);
+  }
+  return s;
+}
+
+/// Sum of one window for one output channel, the part of the image that it covers.
+template <class Sum, class X, class W, class Zero>
+Sum window_sum(const ConvShape& s, const X* image, const W* filter, int64_t y, int64_t x,
+               Zero x_zero, Zero w_zero) {
+  const Window& w = s.window;
+  const CellRange ys = cells_inside(y, w.dilation_h, w.filter_h, w.in_h);
+  const CellRange xs = cells_inside(x, w.dilation_w, w.filter_w, w.in_w);
+  Sum sum{};
+  for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
+    for (int64_t kx = xs.begin; kx < xs.end; ++kx) {
+      const X* from = image + ((y + ky * w.dilation_h) * w.in_w + x + kx * w.dilation_w) * s.inputs;
+      const W* weights = filter + (ky * w.filter_w + kx) * s.group_inputs;
+      for (int64_t c = 0; c < s.group_inputs; ++c) {
+        sum += product<Sum>(from[c], x_zero, weights[c], w_zero);
+      }
+    }
+  }
+  return sum;
+}
+
+Kernel plain_conv(const ConvShape& s, Weighted op) {
+  return {[s, op = std::move(op)](const InvokeArgs& args) {
+    run_plain(
+        op, args,
+        [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
+            const auto& output) {
+          using Sum = decltype(zero_sum);
+          const Window& win = s.window;
+          const int64_t image = static_cast<int64_t>(win.in_h) * win.in_w * s.inputs;
+          const int64_t filter = win.cells() * s.group_inputs;
+          const int64_t group_outputs = s.outputs / s.groups;
+          int64_t index = 0;
+          for (int64_t n = 0; n < s.batch; ++n) {
+            for (int64_t oy = 0; oy < win.out_h; ++oy) {
+              for (int64_t ox = 0; ox < win.out_w; ++ox) {
+                for (int64_t o = 0; o < s.outputs; ++o, ++index) {
+                  const auto* from = x + n * image + o / group_outputs * s.group_inputs;
+                  output(index, o,
+                         window_sum<Sum>(s, from, w + o * filter, oy * win.stride_h + win.origin_h,
+                                         ox * win.stride_w + win.origin_w, x_zero, w_zero));
+                }
+              }
+            }
+          }
+        });
+  }};
+}
+
+}  // namespace
+
+Kernel prepare_conv_2d(const PrepareArgs& args) {
+  const auto& a = attributes_of<Conv2DAttributes>(args);
+  const ConvShape s = conv_shape(a, args);
+  Weighted op = make_weighted(args, {.channel_axis = 0}, a.activation, a.quantized_bias_type);
+  if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16) {
+    return plain_conv(s, std::move(op));
+  }
+  const Im2Col rows{
+      .window = s.window, .batch = s.batch, .channels = s.inputs, .row_channels = s.group_inputs};
+  const int64_t k = s.window.cells() * s.group_inputs;
+  auto conv = std::make_shared<const ConvGemm>(make_conv_gemm(
+      args, op, rows, s.groups, [k](int64_t channel, int64_t i) { return channel * k + i; }));
+  return {[conv](const InvokeArgs& in) {
+            run_conv_gemm(*conv, in.inputs[0], 0, conv->row_count(), in.outputs[0], conv->outputs,
+                          in.scratch);
+          },
+          conv->scratch_bytes()};
+}
+
+}  // namespace smelt

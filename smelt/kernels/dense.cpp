@@ -1,0 +1,84 @@
+#include "smelt/kernels/dense.h"
+
+#include "smelt/kernels/conv_gemm.h"
+#include "smelt/kernels/operands.h"
+
+namespace smelt {
+namespace {
+
+struct DenseShape {
+  int64_t rows = 0;
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+};
+
+DenseShape dense_shape(const PrepareArgs& args) {
+  const Operand& x = args.input(0);
+  const Operand& w = args.input(1);
+  const Operand& y = args.output();
+  require_rank(w, 2, 2);
+  DenseShape s{.inputs = w.shape[1], .outputs = w.shape[0]};
+  const int64_t elements = x.shape.elements();
+  if (s.inputs < 1 || s.outputs < 1 || elements % s.inputs != 0) {
+    fail(ErrorKind::bad_file, "weights {} of shape {} do not fit an input of shape {}", w.name,
+         to_string(w.shape), to_string(x.shape));
+  }
+  s.rows = elements / s.inputs;
+  if (y.shape.rank() < 1 || y.shape.back() != s.outputs ||
+      y.shape.elements() != checked_mul(s.rows, s.outputs, "elements of the result")) {
+    fail(ErrorKind::bad_file, "{} has shape {}, expected {} rows of {}", y.name, to_string(y.shape),
+         s.rows, s.outputs);
+  }
+  return s;
+}
+
+Kernel plain_dense(const DenseShape& s, Weighted op) {
+  return {[s, op = std::move(op)](const InvokeArgs& args) {
+    run_plain(op, args,
+              [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
+                  const auto& output) {
+                using Sum = decltype(zero_sum);
+                for (int64_t row = 0; row < s.rows; ++row) {
+                  const auto* from = x + row * s.inputs;
+                  for (int64_t o = 0; o < s.outputs; ++o) {
+                    const auto* weights = w + o * s.inputs;
+                    Sum sum{};
+                    for (int64_t i = 0; i < s.inputs; ++i) {
+                      sum += product<Sum>(from[i], x_zero, weights[i], w_zero);
+                    }
+                    output(row * s.outputs + o, o, sum);
+                  }
+                }
+              });
+  }};
+}
+
+}  // namespace
+
+Kernel prepare_fully_connected(const PrepareArgs& args) {
+  const auto& a = attributes_of<FullyConnectedAttributes>(args);
+  if (a.weights_format != WeightsFormat::plain) {
+    fail(ErrorKind::unsupported, "shuffled weights have no kernel; convert the model without them");
+  }
+  const DenseShape s = dense_shape(args);
+  Weighted op = make_weighted(args, {.channel_axis = 0, .float_product = true}, a.activation,
+                              a.quantized_bias_type);
+  if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16) {
+    return plain_dense(s, std::move(op));
+  }
+  // A matrix product is a convolution of N images of one pixel.
+  const Im2Col rows{.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1},
+                    .batch = s.rows,
+                    .channels = s.inputs,
+                    .row_channels = s.inputs};
+  const int64_t inputs = s.inputs;
+  auto gemm = std::make_shared<const ConvGemm>(make_conv_gemm(
+      args, op, rows, 1, [inputs](int64_t channel, int64_t i) { return channel * inputs + i; }));
+  return {[gemm](const InvokeArgs& in) {
+            run_conv_gemm(*gemm, in.inputs[0], 0, gemm->row_count(), in.outputs[0], gemm->outputs,
+                          in.scratch);
+          },
+          gemm->scratch_bytes()};
+}
+
+}  // namespace smelt

@@ -1,0 +1,26 @@
+#include "smelt/kernels/gemm.h"
+
+#include "smelt/kernels/gemm_targets.h"
+
+namespace smelt {
+
+Requantization::Requantization(const std::vector<FixedMultiplier>& multipliers, int64_t columns,
+                               int64_t padded, int32_t zero_point, IntRange values)
+    : multiplier(padded), left(padded), right(padded), zero(zero_point), range(values) {
+  for (int64_t i = 0; i < columns; ++i) {
+    const FixedMultiplier m = multipliers.size() == 1 ? multipliers[0] : multipliers.at(i);
+    multiplier[i] = m.multiplier;
+    left[i] = std::max(m.shift, 0);
+    right[i] = std::max(-m.shift, 0);
+    any_left = any_left || m.shift > 0;
+  }
+}
+
+GemmKernels gemm_kernels() {
+  const FloatGemmKernel floats = float_gemm_kernel();
+  const IntGemmKernel ints = int_gemm_kernel();
+  SMELT_CHECK(floats.lanes == ints.lanes);
+  return {floats.lanes, floats.run, ints.int8, ints.int16};
+}
+
+}  // namespace smelt

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "smelt/kernels/window.h"
+
+namespace smelt {
+
+/// Windows of an NHWC tensor as rows of a matrix: row i holds, cell by cell, channels
+/// [first_channel, first_channel + row_channels) of the window at position i, counted through all
+/// images; padding is 0.
+struct Im2Col {
+  Window window;
+  int64_t batch = 1;
+  int64_t channels = 1;  ///< of the tensor
+  int64_t first_channel = 0;
+  int64_t row_channels = 1;
+  int64_t row_stride = 0;  ///< values from one row to the next, at least cells * row_channels
+
+  /// True where the rows are the tensor itself.
+  bool pointwise() const {
+    return window.cells() == 1 && window.stride_h == 1 && window.stride_w == 1 &&
+           window.origin_h == 0 && window.origin_w == 0 && row_channels == channels;
+  }
+  int64_t input_elements() const { return batch * window.in_h * window.in_w * channels; }
+};
+
+/// Values behind the last row that may be overwritten too.
+inline constexpr int64_t kIm2ColSlack = 64;
+
+/// Rows [first, first + count).
+void im2col(const Im2Col& shape, const float* x, int64_t first, int64_t count, float* rows);
+/// The same with the zero point subtracted; where a row has room behind its cells, that is 0.
+void im2col(const Im2Col& shape, const int8_t* x, int32_t zero, int64_t first, int64_t count,
+            int16_t* rows);
+void im2col(const Im2Col& shape, const uint8_t* x, int32_t zero, int64_t first, int64_t count,
+            int16_t* rows);
+
+}  // namespace smelt

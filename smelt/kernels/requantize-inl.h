@@ -1,0 +1,120 @@
+// Vector forms of apply_multiplier and of sums of products; included once per target by files that
+// use foreach_target.h.
+#if defined(SMELT_KERNELS_REQUANTIZE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SMELT_KERNELS_REQUANTIZE_INL_H_
+#undef SMELT_KERNELS_REQUANTIZE_INL_H_
+#else
+#define SMELT_KERNELS_REQUANTIZE_INL_H_
+#endif
+
+#include <cstring>
+
+#include "hwy/highway.h"
+#include "smelt/kernels/gemm.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace smelt {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_TARGET == HWY_SCALAR
+
+template <class D, class V>
+HWY_INLINE V RequantizeVector(D d, V sum, const Requantization& q, int64_t column) {
+  const FixedMultiplier m{q.multiplier[column], q.left[column] - q.right[column]};
+  const int32_t value = wrapping_add(apply_multiplier(hn::GetLane(sum), m), q.zero);
+  return hn::Set(d, clamp(value, q.range));
+}
+
+template <class D, class V>
+HWY_INLINE V AddProduct16(D d, V a, V b, V sum) {
+  const int32_t weight = static_cast<int16_t>(hn::GetLane(b));
+  return hn::Set(d, wrapping_add(hn::GetLane(sum), hn::GetLane(a) * weight));
+}
+
+#else
+
+/// round(a * b / 2^31) per lane, for b >= 0: the low 32 bits of (a * b + 2^30) >> 31, which is what
+/// saturating_rounding_doubling_high_mul gives where nothing saturates.
+template <class D, class V>
+HWY_INLINE V HighMul(D d, V a, V b) {
+  const hn::Repartition<int64_t, D> d64;
+  const hn::Repartition<uint64_t, D> du64;
+  const auto nudge = hn::Set(d64, int64_t{1} << 30);
+  const auto odd_a = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(du64, a)));
+  const auto odd_b = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(du64, b)));
+  const auto even = hn::Add(hn::MulEven(a, b), nudge);
+  const auto odd = hn::Add(hn::MulEven(odd_a, odd_b), nudge);
+  return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<1>(odd)),
+                     hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(du64, even))));
+}
+
+/// Sums of the columns from `column` on to stored values.
+template <class D, class V>
+HWY_INLINE V RequantizeVector(D d, V sum, const Requantization& q, int64_t column) {
+  if (q.any_left) sum = hn::Shl(sum, hn::LoadU(d, q.left.data() + column));
+  const auto high = HighMul(d, sum, hn::LoadU(d, q.multiplier.data() + column));
+  const auto right = hn::LoadU(d, q.right.data() + column);
+  const auto mask = hn::Sub(hn::Shl(hn::Set(d, 1), right), hn::Set(d, 1));
+  const auto threshold = hn::Sub(hn::ShiftRight<1>(mask), hn::BroadcastSignBit(high));
+  const auto up = hn::VecFromMask(d, hn::Gt(hn::And(high, mask), threshold));  // -1 where true
+  const auto rounded = hn::Sub(hn::Shr(high, right), up);
+  const auto value = hn::Add(rounded, hn::Set(d, q.zero));
+  return hn::Min(hn::Max(value, hn::Set(d, q.range.low)), hn::Set(d, q.range.high));
+}
+
+/// sum + a[2i] * b[2i] + a[2i+1] * b[2i+1] per 32-bit lane i.
+template <class D, class V16, class V32>
+HWY_INLINE V32 AddPairProducts(D d, V16 a, V16 b, V32 sum) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128
+  V32 unused = sum;
+  return hn::ReorderWidenMulAccumulate(d, a, b, sum, unused);  // pmaddwd: pairs stay in order
+#else
+  const auto a32 = hn::BitCast(d, a);
+  const auto b32 = hn::BitCast(d, b);
+  const auto even = hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(a32)),
+                            hn::ShiftRight<16>(hn::ShiftLeft<16>(b32)));
+  const auto odd = hn::Mul(hn::ShiftRight<16>(a32), hn::ShiftRight<16>(b32));
+  return hn::Add(sum, hn::Add(even, odd));
+#endif
+}
+
+/// sum + a * b for values of 16 bits (a sign-extended, b with its upper half 0).
+template <class D, class V>
+HWY_INLINE V AddProduct16(D d, V a, V b, V sum) {
+  const hn::Repartition<int16_t, D> d16;
+  return AddPairProducts(d, hn::BitCast(d16, a), hn::BitCast(d16, b), sum);
+}
+
+#endif  // HWY_SCALAR
+
+/// Writes the first `count` of the lanes as T (int8_t or uint8_t); lanes are in T's range.
+template <class T, class D, class V>
+HWY_INLINE void StoreNarrow(D d, V value, T* to, int64_t count) {
+  const hn::Rebind<T, D> narrow;
+  const auto bytes = hn::DemoteTo(narrow, value);
+  if (count >= static_cast<int64_t>(hn::Lanes(d))) {
+    hn::StoreU(bytes, narrow, to);
+  } else {
+    HWY_ALIGN T lanes[HWY_MAX_BYTES];
+    hn::StoreU(bytes, narrow, lanes);
+    std::memcpy(to, lanes, static_cast<size_t>(count) * sizeof(T));
+  }
+}
+
+/// The same for a type known at run time.
+template <class D, class V>
+HWY_INLINE void StoreBytes(D d, V value, DataType type, void* to, int64_t count) {
+  if (type == DataType::int8) {
+    StoreNarrow(d, value, static_cast<int8_t*>(to), count);
+  } else {
+    StoreNarrow(d, value, static_cast<uint8_t*>(to), count);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace smelt
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,193 @@
+#include "smelt/kernels/transpose_conv.h"
+
+#include <algorithm>
+
+#include "smelt/kernels/conv_gemm.h"
+#include "smelt/kernels/operands.h"
+#include "smelt/ops/op_def.h"
+
+namespace smelt {
+namespace {
+
+constexpr WeightedLayout kLayout{.x = 2, .w = 1, .bias = 3, .channel_axis = 0};
+
+/// One spatial axis.
+struct Axis {
+  int64_t in = 0, out = 0, filter = 0, stride = 1, pad = 0;
+};
+
+struct TransposeShape {
+  Axis h, w;
+  int64_t batch = 0, inputs = 0, outputs = 0;
+};
+
+Axis make_axis(Padding padding, int32_t in, int32_t out, int32_t filter, int32_t stride) {
+  const int32_t positions = window_output_size(padding, out, filter, stride, 1);
+  return {in, out, filter, stride, window_padding(out, filter, stride, 1, positions)};
+}
+
+TransposeShape transpose_shape(const TransposeConv2DAttributes& a, const PrepareArgs& args) {
+  const Operand& x = args.input(kLayout.x);
+  const Operand& w = args.input(kLayout.w);
+  const Operand& y = args.output();
+  require_rank(x, 4, 4);
+  require_rank(w, 4, 4);
+  require_rank(y, 4, 4);
+  if (x.shape.elements() == 0 || x.shape[3] != w.shape[3] || x.shape[0] != y.shape[0] ||
+      y.shape[3] != w.shape[0]) {
+    fail(ErrorKind::bad_file,
+         "input of shape {}, weights of shape {} and result of shape {} do "
+         "not fit each other",
+         to_string(x.shape), to_string(w.shape), to_string(y.shape));
+  }
+  return {make_axis(a.padding, x.shape[1], y.shape[1], w.shape[1], a.stride_h),
+          make_axis(a.padding, x.shape[2], y.shape[2], w.shape[2], a.stride_w), x.shape[0],
+          x.shape[3], w.shape[0]};
+}
+
+/// Filter cells that reach output position `at`: first, and then every stride-th. The first one
+/// reads input `in`, the next ones in - 1, in - 2 ...
+struct Reach {
+  int64_t first = 0;
+  int64_t in = 0;
+};
+Reach reach(const Axis& axis, int64_t at) {
+  const int64_t shifted = at + axis.pad;
+  return {shifted % axis.stride, shifted / axis.stride};
+}
+
+template <class Sum, class X, class W, class Zero>
+Sum gather_sum(const TransposeShape& s, const X* image, const W* filter, int64_t oy, int64_t ox,
+               Zero x_zero, Zero w_zero) {
+  Sum sum{};
+  const Reach ry = reach(s.h, oy);
+  const Reach rx = reach(s.w, ox);
+  for (int64_t ky = ry.first, iy = ry.in; ky < s.h.filter && iy >= 0; ky += s.h.stride, --iy) {
+    if (iy >= s.h.in) continue;
+    for (int64_t kx = rx.first, ix = rx.in; kx < s.w.filter && ix >= 0; kx += s.w.stride, --ix) {
+      if (ix >= s.w.in) continue;
+      const X* from = image + (iy * s.w.in + ix) * s.inputs;
+      const W* weights = filter + (ky * s.w.filter + kx) * s.inputs;
+      for (int64_t c = 0; c < s.inputs; ++c) {
+        sum += product<Sum>(from[c], x_zero, weights[c], w_zero);
+      }
+    }
+  }
+  return sum;
+}
+
+Kernel plain_transpose_conv(const TransposeShape& s, Weighted op) {
+  return {[s, op = std::move(op)](const InvokeArgs& args) {
+    run_plain(
+        op, args,
+        [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
+            const auto& output) {
+          using Sum = decltype(zero_sum);
+          const int64_t image = s.h.in * s.w.in * s.inputs;
+          const int64_t filter = s.h.filter * s.w.filter * s.inputs;
+          int64_t index = 0;
+          for (int64_t n = 0; n < s.batch; ++n) {
+            for (int64_t oy = 0; oy < s.h.out; ++oy) {
+              for (int64_t ox = 0; ox < s.w.out; ++ox) {
+                for (int64_t o = 0; o < s.outputs; ++o, ++index) {
+                  output(index, o,
+                         gather_sum<Sum>(s, x + n * image, w + o * filter, oy, ox, x_zero, w_zero));
+                }
+              }
+            }
+          }
+        });
+  }};
+}
+
+/// Output positions that lie a multiple of the stride apart see the same cells of the filter at
+/// neighbouring inputs: for them the op is an ordinary convolution of stride 1 with these cells, in
+/// reverse order.
+struct Phase {
+  int64_t oy = 0, ox = 0;  ///< first output position
+  ConvGemm conv;
+};
+
+struct AxisPhase {
+  int64_t first_cell = 0;
+  int32_t cells = 0, positions = 0, origin = 0;
+};
+AxisPhase axis_phase(const Axis& axis, int64_t at) {
+  const Reach r = reach(axis, at);
+  const int64_t cells =
+      r.first < axis.filter ? (axis.filter - r.first + axis.stride - 1) / axis.stride : 0;
+  const int64_t positions = (axis.out - at + axis.stride - 1) / axis.stride;
+  return {r.first, static_cast<int32_t>(cells), static_cast<int32_t>(positions),
+          static_cast<int32_t>(r.in - (cells - 1))};
+}
+
+Phase make_phase(const PrepareArgs& args, const Weighted& op, const TransposeShape& s, int64_t oy,
+                 int64_t ox) {
+  const AxisPhase h = axis_phase(s.h, oy);
+  const AxisPhase w = axis_phase(s.w, ox);
+  const Im2Col rows{.window = {.in_h = static_cast<int32_t>(s.h.in),
+                               .in_w = static_cast<int32_t>(s.w.in),
+                               .out_h = h.positions,
+                               .out_w = w.positions,
+                               .filter_h = h.cells,
+                               .filter_w = w.cells,
+                               .origin_h = h.origin,
+                               .origin_w = w.origin},
+                    .batch = s.batch,
+                    .channels = s.inputs,
+                    .row_channels = s.inputs};
+  return {oy, ox, make_conv_gemm(args, op, rows, 1, [&](int64_t channel, int64_t i) {
+            const int64_t cell = i / s.inputs;
+            const int64_t ky = h.first_cell + s.h.stride * (h.cells - 1 - cell / w.cells);
+            const int64_t kx = w.first_cell + s.w.stride * (w.cells - 1 - cell % w.cells);
+            return ((channel * s.h.filter + ky) * s.w.filter + kx) * s.inputs + i % s.inputs;
+          })};
+}
+
+void run_phase(const TransposeShape& s, const Phase& phase, int64_t element, const InvokeArgs& in) {
+  const Window& win = phase.conv.rows.window;
+  auto* y = static_cast<std::byte*>(in.outputs[0]);
+  for (int64_t n = 0; n < s.batch; ++n) {
+    for (int64_t q = 0; q < win.out_h; ++q) {
+      const int64_t row = (n * win.out_h + q) * win.out_w;
+      const int64_t at = (n * s.h.out + phase.oy + q * s.h.stride) * s.w.out + phase.ox;
+      run_conv_gemm(phase.conv, in.inputs[kLayout.x], row, row + win.out_w,
+                    y + at * s.outputs * element, s.w.stride * s.outputs, in.scratch);
+    }
+  }
+}
+
+}  // namespace
+
+Kernel prepare_transpose_conv(const PrepareArgs& args) {
+  const auto& a = attributes_of<TransposeConv2DAttributes>(args);
+  const TransposeShape s = transpose_shape(a, args);
+  Weighted op = make_weighted(args, kLayout, a.activation, DataType::int64);
+  if (op.kind == WeightedKind::int16 && !op.sums64) {
+    fail(ErrorKind::unsupported,
+         "TRANSPOSE_CONV of int16 has no kernel with an int32 bias; store it as int64");
+  }
+  constexpr int64_t kMaxPhases = 64;  // more would cost memory; nobody has such strides
+  const int64_t phases_h = std::min(s.h.stride, s.h.out);
+  const int64_t phases_w = std::min(s.w.stride, s.w.out);
+  if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16 ||
+      phases_h > kMaxPhases || phases_w > kMaxPhases || phases_h * phases_w > kMaxPhases) {
+    return plain_transpose_conv(s, std::move(op));
+  }
+  auto phases = std::make_shared<std::vector<Phase>>();
+  int64_t scratch = 0;
+  for (int64_t oy = 0; oy < phases_h; ++oy) {
+    for (int64_t ox = 0; ox < phases_w; ++ox) {
+      phases->push_back(make_phase(args, op, s, oy, ox));
+      scratch = std::max(scratch, phases->back().conv.scratch_bytes());
+    }
+  }
+  const int64_t element = op.kind == WeightedKind::float32 ? 4 : 1;
+  return {[s, element, phases = std::shared_ptr<const std::vector<Phase>>(std::move(phases))](
+              const InvokeArgs& in) {
+            for (const Phase& phase : *phases) run_phase(s, phase, element, in);
+          },
+          scratch};
+}
+
+}  // namespace smelt
