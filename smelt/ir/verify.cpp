@@ -78,7 +78,9 @@ class GraphVerifier {
     for (const TensorId id : op.inputs) {
       if (!id) continue;
       require_tensor(id, "operand");
-      if (!readable(id)) {
+      // Custom ops (Ethos-U) name the memory that they work in as an operand that nothing computes.
+      const bool scratch = op.type == OpType::custom && !graph_.producer(id);
+      if (!readable(id) && !scratch) {
         fail(ErrorKind::bad_file, "reads {} before anything computes it", describe(graph_, id));
       }
     }
