@@ -1,0 +1,141 @@
+#include "command.h"
+#include "comparison.h"
+#include "model_options.h"
+#include "smelt/base/file.h"
+#include "smelt/formats/tflite/tflite.h"
+#include "smelt/quantize/quantize.h"
+#include "smelt/report/json.h"
+#include "smelt/report/table.h"
+
+namespace smelt::cli {
+namespace {
+
+struct QuantizeCommand {
+  CommonOptions common;
+  ModelOptions model;
+  DataOptions data;
+  CriteriaOptions criteria;
+  std::string calibrate, evaluate, io = "int8", out;
+  int64_t samples = 200;
+  uint64_t seed = 0;
+  int threads = 0;
+  bool per_channel_dense = false;
+};
+
+/// Sizes of the three files that matter: what the user brought, the float .tflite, the result.
+std::string size_line(int64_t source, int64_t floats, int64_t result) {
+  auto times = [&](int64_t bytes) {
+    return static_cast<double>(bytes) / static_cast<double>(result);
+  };
+  return fmt::format(
+      "{} is {:.2f}x smaller than the source file ({}) and {:.2f}x than float .tflite ({})\n",
+      format_bytes(result), times(source), format_bytes(source), times(floats),
+      format_bytes(floats));
+}
+
+/// Accuracy of both models, each run from the bytes that a file of it holds.
+int evaluate_both(const QuantizeCommand& options, const Criteria& criteria,
+                  const Model& float_model, int64_t float_bytes, Terminal& terminal,
+                  nlohmann::json& json) {
+  const DatasetPtr data = open_data(options.evaluate, options.data);
+  std::vector<Measured> models;
+  models.push_back(measure("float", float_model, float_bytes, *data, options.threads, terminal));
+  const Model written = tflite::load(options.out);
+  models.push_back(measure(options.io == "float32" ? "int8 (float32 in and out)" : "int8", written,
+                           written.source.file_bytes, *data, options.threads, terminal));
+  const int64_t source_bytes = float_model.source.file_bytes;
+  terminal.print("{}", comparison_table(models, source_bytes));
+  json["float"] = to_json(models[0].evaluation);
+  json["quantized"] = to_json(models[1].evaluation);
+  return report_verdicts(judge(criteria, source_bytes, models[0], models[1]), terminal, json);
+}
+
+QuantizeOptions quantize_options(const QuantizeCommand& options, Terminal& terminal) {
+  QuantizeOptions result;
+  result.calibrate = {.samples = options.samples,
+                      .seed = options.seed,
+                      .threads = options.threads,
+                      .progress = terminal.progress()};
+  result.plan = {.io = parse_io_type(options.io), .per_channel_dense = options.per_channel_dense};
+  return result;
+}
+
+int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
+  const Criteria criteria = parse_criteria(options.criteria);
+  if (criteria.max_drop && options.evaluate.empty()) {
+    fail(ErrorKind::bad_argument, "--max-drop needs --evaluate DATA");
+  }
+  const Model source = load_model(options.model);
+  const DatasetPtr data = open_data(options.calibrate, options.data);
+  const QuantizeResult result = quantize(source, data, quantize_options(options, terminal));
+
+  const std::vector<uint8_t> file = tflite::serialize(result.model, {.source_metadata = false});
+  write_file(options.out, file);
+  const auto float_bytes = static_cast<int64_t>(tflite::serialize(result.float_model).size());
+  const auto out_bytes = static_cast<int64_t>(file.size());
+  terminal.print("{} -> {}, calibrated on {} samples\n", options.model.path, options.out,
+                 result.stats.samples);
+  terminal.print("{}", size_line(source.source.file_bytes, float_bytes, out_bytes));
+
+  nlohmann::json json = {{"input", options.model.path},
+                         {"input_bytes", source.source.file_bytes},
+                         {"float_tflite_bytes", float_bytes},
+                         {"output", options.out},
+                         {"output_bytes", out_bytes},
+                         {"calibration_samples", result.stats.samples},
+                         {"io", options.io}};
+  int code = kDone;
+  if (!options.evaluate.empty()) {
+    code = evaluate_both(options, criteria, result.float_model, float_bytes, terminal, json);
+  } else {
+    const Measured small{.bytes = out_bytes};
+    code = report_verdicts(judge(criteria, source.source.file_bytes, {}, small), terminal, json);
+  }
+  write_json(options.common, json);
+  return code;
+}
+
+void add_calibration(CLI::App& command, QuantizeCommand& options) {
+  command
+      .add_option("--calibrate", options.calibrate,
+                  "Typical samples that the ranges of activations are taken from")
+      ->required()
+      ->type_name("DATA");
+  command
+      .add_option("--samples", options.samples,
+                  "How many of them, chosen by --seed, of each class its share")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--seed", options.seed, "Seed of that choice")
+      ->capture_default_str()
+      ->type_name("N");
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, Run& chosen) {
+  auto options = std::make_shared<QuantizeCommand>();
+  CLI::App& command =
+      *app.add_subcommand("quantize", "Write a model as int8 .tflite, calibrated on samples");
+  add_model(command, options->model);
+  add_calibration(command, *options);
+  command.add_option("-o,--output", options->out, "File to write")->required()->type_name("FILE");
+  command.add_option("--io", options->io, "Type of the model's inputs and outputs")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"int8", "uint8", "float32"}))
+      ->type_name("TYPE");
+  command.add_flag("--per-channel-dense", options->per_channel_dense,
+                   "A scale per unit of dense layers too: larger file and arena");
+  command
+      .add_option("--evaluate", options->evaluate,
+                  "Measure the float and the written model on this data")
+      ->type_name("DATA");
+  command.add_option("--threads", options->threads, "Worker threads (all)")->type_name("N");
+  add_criteria(command, options->criteria);
+  add_preprocessing(command, options->data);
+  add_common(command, options->common);
+  on_chosen(command, options, chosen, run_quantize);
+}
+
+}  // namespace smelt::cli

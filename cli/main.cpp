@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "smelt/base/error.h"
+
+namespace smelt::cli {
+namespace {
+
+constexpr AddCommand kCommands[] = {
+    add_inspect, add_convert, add_quantize, add_evaluate, add_run, add_benchmark, add_data,
+};
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the model is not supported, 4 it ran but a\n"
+    "stated criterion (--min-ratio, --max-drop) was missed.\n"
+    "`smelt COMMAND --help` lists a command's flags.";
+
+/// Levenshtein distance.
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+/// "did you mean --calibrate?" for an unknown flag or command, empty where nothing is near.
+std::string suggestion(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> known;
+  const CLI::App* command = &app;
+  for (const CLI::App* chosen : app.get_subcommands()) command = chosen;
+  for (const CLI::Option* option : command->get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  for (const CLI::App* sub : command->get_subcommands({})) known.push_back(sub->get_name());
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& a, auto& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  if (nearest == known.end() || edit_distance(word, *nearest) > 3) return "";
+  return "; did you mean " + *nearest + "?";
+}
+
+int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+  std::string hint;
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const std::vector<std::string> extras = app.remaining(true);
+    if (!extras.empty()) hint = suggestion(app, extras.front());
+  }
+  fmt::print(stderr, "smelt: error: {}{}\n", error.what(), hint);
+  return kUsage;
+}
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::bad_argument:
+      return kUsage;
+    case ErrorKind::unsupported:
+      return kUnsupportedModel;
+    default:
+      return kFailed;
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Makes trained neural networks small and fast for microcontrollers, phones and the "
+      "web, and proves that they still work.",
+      "smelt");
+  app.set_version_flag("--version", "smelt " SMELT_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  Run chosen;
+  for (const AddCommand add : kCommands) add(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return report_usage(app, error);
+  }
+  bool quiet = false;
+  for (const CLI::App* command : app.get_subcommands()) {
+    const CLI::Option* flag = command->get_option_no_throw("--quiet");
+    quiet = quiet || (flag != nullptr && flag->count() > 0);
+  }
+  install_interrupt_handler();
+  Terminal terminal(stdout, stderr, quiet);
+  return chosen(terminal);
+}
+
+}  // namespace
+}  // namespace smelt::cli
+
+int main(int argc, char** argv) {
+  try {
+    return smelt::cli::run(argc, argv);
+  } catch (const smelt::Error& error) {
+    fmt::print(stderr, "smelt: error: {}\n", error.what());
+    return smelt::cli::exit_code(error.kind());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "smelt: error: not enough memory\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "smelt: error: {}\n", error.what());
+  }
+  return smelt::cli::kFailed;
+}

@@ -1,0 +1,93 @@
+#include "model_options.h"
+
+#include <charconv>
+
+#include "smelt/data/open_dataset.h"
+#include "smelt/formats/formats.h"
+#include "smelt/passes/pipeline.h"
+
+namespace smelt::cli {
+namespace {
+
+/// "32x32x3" as a shape.
+Shape parse_shape(const std::string& text) {
+  std::vector<int32_t> dims;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (at < end) {
+    int32_t size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    if (error != std::errc() || size <= 0 || (next < end && (*next != 'x' || next + 1 == end))) {
+      fail(ErrorKind::bad_argument, "--input-shape {}: expected sizes such as 32x32x3", text);
+    }
+    dims.push_back(size);
+    at = next + (next < end ? 1 : 0);
+  }
+  return Shape(std::move(dims));
+}
+
+}  // namespace
+
+void add_model(CLI::App& command, ModelOptions& options) {
+  command.add_option("MODEL", options.path, "Model file: .tflite or Keras .h5")->required();
+  command
+      .add_option("--input-shape", options.input_shapes,
+                  "Shape of an input whose axes the file leaves open, such as 32x32x3; once for "
+                  "each input")
+      ->type_name("SHAPE");
+}
+
+Model load_model(const ModelOptions& options) {
+  LoadOptions load_options;
+  for (const std::string& text : options.input_shapes) {
+    load_options.input_shapes.push_back(parse_shape(text));
+  }
+  return load(options.path, load_options);
+}
+
+Model load_for_inference(const ModelOptions& options) {
+  Model model = load_model(options);
+  if (model.source.format == "tflite") return model;  // runs as it is, byte for byte
+  with_context([&] { return "while preparing " + options.path; },
+               [&] { run_pipeline(model, inference_pipeline()); });
+  return model;
+}
+
+void add_preprocessing(CLI::App& command, DataOptions& options) {
+  const std::string group = "Preprocessing (in this order; nothing is done unless asked for)";
+  auto add = [&](const char* name, auto& value, const char* help, const char* type) {
+    command.add_option(name, value, help)->type_name(type)->group(group);
+  };
+  add("--channels", options.channels, "Convert images to 1 or 3 channels", "N");
+  add("--resize", options.resize, "Resize images to HEIGHTxWIDTH, bilinear", "HxW");
+  add("--range", options.range, "Map pixels 0..255 to 0..255, 0..1 or -1..1", "LOW..HIGH");
+  add("--mean", options.mean, "Subtract a mean, one for all or one per channel: 0.4,0.5,0.4", "X");
+  add("--std", options.std, "Divide by a standard deviation, likewise", "X");
+  add("--x-key", options.x_key, "Key of the samples in an .npz file (x)", "KEY");
+  add("--y-key", options.y_key, "Key of the labels in an .npz file (y)", "KEY");
+}
+
+DatasetPtr open_data(const std::string& spec, const DataOptions& options) {
+  DatasetOptions open;
+  open.keys = {.x = options.x_key, .y = options.y_key};
+  Preprocessing& steps = open.preprocessing;
+  steps.channels = options.channels;
+  if (!options.resize.empty()) steps.resize = parse_image_size(options.resize);
+  if (!options.range.empty()) steps.range = parse_value_range(options.range);
+  if (!options.mean.empty()) steps.mean = parse_float_list(options.mean);
+  if (!options.std.empty()) steps.std = parse_float_list(options.std);
+  return open_dataset(spec, open);
+}
+
+double parse_share(const std::string& flag, const std::string& text) {
+  const bool percent = text.ends_with('%');
+  const char* end = text.data() + text.size() - (percent ? 1 : 0);
+  double value = 0;
+  const auto [next, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || next != end || !(value >= 0)) {
+    fail(ErrorKind::bad_argument, "{} {}: expected a share such as 2% or 0.02", flag, text);
+  }
+  return percent ? value / 100 : value;
+}
+
+}  // namespace smelt::cli

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "smelt/data/dataset.h"
+#include "smelt/ir/model.h"
+
+namespace smelt::cli {
+
+/// MODEL and how to read it.
+struct ModelOptions {
+  std::string path;
+  std::vector<std::string> input_shapes;
+};
+
+void add_model(CLI::App& command, ModelOptions& options);
+
+/// The model as the file holds it (Keras models in training form).
+Model load_model(const ModelOptions& options);
+/// The model in the form that runs.
+Model load_for_inference(const ModelOptions& options);
+
+/// How samples become what the model was trained on.
+struct DataOptions {
+  std::string range, resize, mean, std;
+  int channels = 0;
+  std::string x_key, y_key;
+};
+
+void add_preprocessing(CLI::App& command, DataOptions& options);
+DatasetPtr open_data(const std::string& spec, const DataOptions& options);
+
+/// "2%" or "0.02"; bad_argument otherwise.
+double parse_share(const std::string& flag, const std::string& text);
+
+}  // namespace smelt::cli

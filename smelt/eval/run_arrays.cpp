@@ -1,0 +1,90 @@
+#include "smelt/eval/run_arrays.h"
+
+#include <chrono>
+
+#include "smelt/data/npz.h"
+#include "smelt/data/npz_writer.h"
+#include "smelt/ir/dump.h"
+#include "smelt/run/run_samples.h"
+
+namespace smelt {
+namespace {
+
+Shape with_leading(int64_t count, const Shape& shape, int skip = 0) {
+  std::vector<int32_t> dims = {static_cast<int32_t>(count)};
+  dims.insert(dims.end(), shape.dims().begin() + skip, shape.dims().end());
+  return Shape(std::move(dims));
+}
+
+Rows open_input(const NpzFile& file, const std::string& key, const Tensor& tensor) {
+  Rows rows = file.rows(key);
+  if (rows.type() != tensor.type) {
+    fail(ErrorKind::bad_argument, "{} holds {} but input {} takes {}", key, name(rows.type()),
+         tensor.name, name(tensor.type));
+  }
+  const bool has_batch = tensor.shape.rank() > 0 && tensor.shape[0] == 1;
+  const Shape whole = with_leading(rows.count(), tensor.shape);
+  const bool fits = rows.shape() == whole ||
+                    (has_batch && rows.shape() == with_leading(rows.count(), tensor.shape, 1));
+  if (!fits || rows.shape().rank() == 0) {
+    fail(ErrorKind::bad_argument, "{} has shape {} but input {} takes [samples] + {}", key,
+         to_string(rows.shape()), tensor.name, to_string(tensor.shape));
+  }
+  return rows;
+}
+
+std::vector<Rows> open_inputs(const NpzFile& file, const Graph& graph) {
+  std::vector<Rows> inputs;
+  for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    inputs.push_back(open_input(file, fmt::format("in{}", i), graph.tensor(graph.inputs()[i])));
+    if (inputs[i].count() != inputs[0].count()) {
+      fail(ErrorKind::bad_argument, "in{} has {} samples but in0 has {}", i, inputs[i].count(),
+           inputs[0].count());
+    }
+  }
+  if (inputs.empty()) fail(ErrorKind::unsupported, "the model has no inputs");
+  if (inputs[0].count() == 0) fail(ErrorKind::bad_argument, "in0 holds no samples");
+  return inputs;
+}
+
+}  // namespace
+
+RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inputs,
+                           const std::filesystem::path& outputs, const RunArraysOptions& options) {
+  const Graph& graph = model.main();
+  const auto file = NpzFile::open(inputs);
+  const std::vector<Rows> rows =
+      with_context([&] { return inputs.string(); }, [&] { return open_inputs(*file, graph); });
+  const int64_t samples = rows[0].count();
+
+  SampleRunOptions run;
+  run.threads = options.threads;
+  run.progress = options.progress;
+  const auto program = prepare_for_samples(model, samples, run);
+
+  NpzWriter writer(outputs);
+  std::vector<int> arrays;
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    const Tensor& tensor = program->graph().tensor(program->graph().outputs()[i]);
+    // The program's shapes are final; with a batch, axis 0 of one sample is 1 again.
+    Shape shape = tensor.shape;
+    if (program->options().batch > 1) shape[0] = 1;
+    arrays.push_back(
+        writer.add(fmt::format("out{}", i), tensor.type, with_leading(samples, shape)));
+  }
+
+  const auto start = std::chrono::steady_clock::now();
+  run_samples(
+      program, samples, run,
+      [&](int64_t sample, const SampleInputs& to) {
+        for (size_t i = 0; i < rows.size(); ++i) rows[i].read(sample, 1, to.bytes(i));
+      },
+      [&](int64_t sample, const SampleOutputs& from) {
+        for (size_t i = 0; i < arrays.size(); ++i) writer.write(arrays[i], sample, from.bytes(i));
+      });
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  writer.commit();
+  return {samples, static_cast<double>(samples) / elapsed.count()};
+}
+
+}  // namespace smelt

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+
+#include "smelt/base/progress.h"
+#include "smelt/ir/model.h"
+
+namespace smelt {
+
+struct RunArraysOptions {
+  int threads = 0;  ///< 0: all
+  Progress progress;
+};
+
+struct RunArraysResult {
+  int64_t samples = 0;
+  double samples_per_second = 0;
+};
+
+/// Runs the model on every sample of an .npz and writes another: keys in0, in1, ... of shape
+/// [samples, ...the model's own input shape] (or without its batch axis of 1), in the inputs' own
+/// types, to keys out0, out1, ... of [samples, ...output shape]. State is reset between samples.
+/// Nothing is preprocessed. bad_argument, naming key, type and shape, where arrays do not fit.
+RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inputs,
+                           const std::filesystem::path& outputs, const RunArraysOptions& = {});
+
+}  // namespace smelt

@@ -1,0 +1,53 @@
+#include "smelt/formats/formats.h"
+
+#include "smelt/base/file.h"
+#include "smelt/formats/keras/keras.h"
+#include "smelt/formats/tflite/tflite.h"
+
+namespace smelt {
+namespace {
+
+enum class Format { tflite, hdf5, zip, unknown };
+
+bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
+  if (!in_range(offset, magic.size(), bytes.size())) return false;
+  return std::memcmp(bytes.data() + offset, magic.data(), magic.size()) == 0;
+}
+
+Format detect(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const ByteView bytes = file->bytes();
+  if (bytes.empty()) fail(ErrorKind::bad_file, "the file is empty");
+  if (starts_with(bytes, 4, "TFL3")) return Format::tflite;
+  if (starts_with(bytes, 0, "\x89HDF\r\n\x1a\n")) return Format::hdf5;
+  if (starts_with(bytes, 0, "PK\x03\x04")) return Format::zip;
+  const std::string suffix = path.extension().string();
+  if (suffix == ".tflite" || suffix == ".lite") return Format::tflite;
+  if (suffix == ".h5" || suffix == ".hdf5") return Format::hdf5;
+  return Format::unknown;
+}
+
+Model load_as(Format format, const std::filesystem::path& path, const LoadOptions& options) {
+  switch (format) {
+    case Format::tflite:
+      return tflite::load(path);
+    case Format::hdf5:
+      return keras::load_h5(path, {.input_shapes = options.input_shapes});
+    case Format::zip:
+      fail(ErrorKind::unsupported, "zip archives (.keras, .mltk.zip) are not read yet; save the "
+                                   "model as .h5");
+    case Format::unknown:
+      break;
+  }
+  fail(ErrorKind::unsupported, "this is no model format that Smelt knows; it reads .tflite and "
+                               "Keras .h5");
+}
+
+}  // namespace
+
+Model load(const std::filesystem::path& path, const LoadOptions& options) {
+  return with_context([&] { return "while reading " + path.string(); },
+                      [&] { return load_as(detect(path), path, options); });
+}
+
+}  // namespace smelt
