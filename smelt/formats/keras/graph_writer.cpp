@@ -1,0 +1,105 @@
+#include "smelt/formats/keras/graph_writer.h"
+
+#include <algorithm>
+
+#include "smelt/ir/verify.h"
+
+namespace smelt::keras {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return result;
+}
+
+/// Unknown batch, the rest as it is.
+Shape signature_of(Shape shape) {
+  shape[0] = Shape::kUnknown;
+  return shape;
+}
+
+}  // namespace
+
+std::string GraphWriter::unique(std::string name) {
+  const int seen = names_[name]++;
+  if (seen == 0) return name;
+  return unique(fmt::format("{}_{}", name, seen));
+}
+
+void GraphWriter::begin_layer(const std::string& name) {
+  const int call = calls_[name]++;
+  origin_ = name;
+  call_name_ = call == 0 ? name : fmt::format("{}/call{}", name, call);
+  first_new_tensor_ = tensor_count_;
+}
+
+void GraphWriter::end_layer(TensorId result) {
+  if (result.value >= first_new_tensor_) graph_.tensor(result).name = unique(call_name_);
+}
+
+TensorId GraphWriter::input(const std::string& name, DataType type, Shape shape) {
+  Tensor tensor{.name = unique(name), .type = type, .shape = shape, .origin = name};
+  tensor.shape_signature = signature_of(std::move(shape));
+  return add(std::move(tensor));
+}
+
+TensorId GraphWriter::add(Tensor tensor) {
+  ++tensor_count_;
+  return graph_.add_tensor(std::move(tensor));
+}
+
+TensorId GraphWriter::op(OpType type, std::vector<TensorId> inputs, Attributes attributes,
+                         Shape shape, DataType out_type) {
+  constexpr size_t kMaxOps = 100'000;
+  constexpr int64_t kMaxElements = int64_t{1} << 31;
+  if (graph_.op_count() >= kMaxOps) {
+    fail(ErrorKind::unsupported, "the model has over {} ops", kMaxOps);
+  }
+  if (shape.elements() > kMaxElements) {
+    fail(ErrorKind::unsupported, "its output {} is too large", to_string(shape));
+  }
+  Tensor tensor{.name = unique(fmt::format("{}/{}", call_name_, lower(smelt::name(type)))),
+                .type = out_type,
+                .shape = shape,
+                .origin = origin_};
+  tensor.shape_signature = signature_of(std::move(shape));
+  const TensorId result = add(std::move(tensor));
+  graph_.add_op({.type = type,
+                 .inputs = std::move(inputs),
+                 .outputs = {result},
+                 .attributes = std::move(attributes),
+                 .origin = origin_});
+  return result;
+}
+
+TensorId GraphWriter::unary(OpType type, TensorId x) {
+  return op(type, {x}, default_attributes(type), shape(x));
+}
+
+TensorId GraphWriter::binary(OpType type, TensorId x, TensorId y) {
+  return op(type, {x, y}, default_attributes(type), broadcast(shape(x), shape(y)));
+}
+
+TensorId GraphWriter::scalar(float value) {
+  Tensor tensor = Tensor::constant<float>(unique(call_name_ + "/constant"), {}, {value});
+  tensor.origin = origin_;
+  return add(std::move(tensor));
+}
+
+TensorId GraphWriter::ints(const std::string& role, const std::vector<int32_t>& values,
+                           Shape shape) {
+  Tensor tensor = Tensor::constant(unique(call_name_ + "/" + role), std::move(shape), values);
+  tensor.origin = origin_;
+  return add(std::move(tensor));
+}
+
+Graph GraphWriter::finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) && {
+  graph_.name = "main";
+  graph_.set_inputs(std::move(inputs));
+  graph_.set_outputs(std::move(outputs));
+  verify(graph_);
+  return std::move(graph_);
+}
+
+}  // namespace smelt::keras

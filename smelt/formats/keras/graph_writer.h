@@ -1,0 +1,54 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "smelt/ir/model.h"
+
+namespace smelt::keras {
+
+/// Appends what layers compute to a graph; tensors and ops get the layer that is being imported as
+/// their origin. Shapes passed in have the batch axis in front, of size 1.
+class GraphWriter {
+ public:
+  /// Starts a call of layer `name`; the second call of a layer is told apart in tensor names.
+  void begin_layer(const std::string& name);
+  /// Ends it: `result` gets the layer's name where this call has computed it.
+  void end_layer(TensorId result);
+
+  TensorId input(const std::string& name, DataType type, Shape shape);
+
+  /// An op with one result. unsupported where the result is absurdly large.
+  TensorId op(OpType type, std::vector<TensorId> inputs, Attributes attributes, Shape shape,
+              DataType out_type = DataType::float32);
+
+  /// The same for element-wise ops without attributes: the result has the first input's shape.
+  TensorId unary(OpType type, TensorId x);
+  /// Broadcasts; the attributes are the defaults of the op.
+  TensorId binary(OpType type, TensorId x, TensorId y);
+  TensorId binary(OpType type, TensorId x, float y) { return binary(type, x, scalar(y)); }
+
+  TensorId scalar(float value);
+  TensorId ints(const std::string& role, const std::vector<int32_t>& values, Shape shape);
+  TensorId add(Tensor tensor);
+
+  const Shape& shape(TensorId id) const { return graph_.tensor(id).shape; }
+  DataType type(TensorId id) const { return graph_.tensor(id).type; }
+  const std::string& origin() const { return origin_; }
+
+  Graph finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) &&;
+
+ private:
+  std::string unique(std::string name);
+
+  Graph graph_;
+  std::string origin_;     ///< the layer
+  std::string call_name_;  ///< the layer and the number of its call
+  int32_t tensor_count_ = 0;
+  int32_t first_new_tensor_ = 0;
+  std::map<std::string, int> calls_;
+  std::map<std::string, int> names_;
+};
+
+}  // namespace smelt::keras

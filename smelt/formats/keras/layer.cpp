@@ -1,0 +1,110 @@
+#include "smelt/formats/keras/layer.h"
+
+#include <algorithm>
+
+namespace smelt::keras {
+namespace {
+
+std::vector<int64_t> wide(const Shape& shape) { return {shape.dims().begin(), shape.dims().end()}; }
+
+/// in [rows, columns] -> out [columns, rows], in tiles that fit the cache.
+void transpose(std::span<const float> in, size_t rows, size_t columns, float* out) {
+  constexpr size_t kTile = 16;
+  for (size_t r0 = 0; r0 < rows; r0 += kTile) {
+    for (size_t c0 = 0; c0 < columns; c0 += kTile) {
+      for (size_t c = c0; c < std::min(c0 + kTile, columns); ++c) {
+        for (size_t r = r0; r < std::min(r0 + kTile, rows); ++r) {
+          out[c * rows + r] = in[r * columns + c];
+        }
+      }
+    }
+  }
+}
+
+TensorId stored_weight(const Layer& layer, const Roles& roles, size_t position, const Shape& shape,
+                       const Shape& graph_shape,
+                       const std::function<Buffer(std::span<const float>)>& make_data) {
+  const LayerWeights::Query query{.roles = roles, .position = position, .shape = wide(shape)};
+  return layer.weight(query, [&](std::span<const float> values) {
+    Tensor tensor{.name = fmt::format("{}/{}", layer.graph.origin(), roles.front()),
+                  .shape = graph_shape,
+                  .data = make_data(values),
+                  .is_constant = true,
+                  .origin = layer.graph.origin()};
+    return tensor;
+  });
+}
+
+}  // namespace
+
+TensorId Layer::input() const {
+  if (inputs.size() != 1)
+    fail(ErrorKind::bad_file, "it has {} inputs instead of one", inputs.size());
+  return inputs[0];
+}
+
+const Shape& Layer::input_shape(int rank) const {
+  const Shape& shape = graph.shape(input());
+  if (shape.rank() != rank) {
+    fail(ErrorKind::bad_file, "its input {} does not have rank {}", to_string(shape), rank);
+  }
+  return shape;
+}
+
+TensorId plain_weight(const Layer& layer, const Roles& roles, size_t position, Shape shape,
+                      const Shape& graph_shape) {
+  return stored_weight(layer, roles, position, shape, graph_shape,
+                       [](std::span<const float> values) { return Buffer::of(values); });
+}
+
+TensorId vector_weight(const Layer& layer, const Roles& roles, size_t position, int32_t size) {
+  return plain_weight(layer, roles, position, {size}, {size});
+}
+
+TensorId transposed_weight(const Layer& layer, const Roles& roles, size_t position, Shape shape,
+                           const Shape& graph_shape) {
+  const auto columns = static_cast<size_t>(shape.back());
+  const auto make_data = [columns](std::span<const float> values) {
+    return Buffer::make(values.size_bytes(), [&](std::span<uint8_t> out) {
+      transpose(values, values.size() / columns, columns, reinterpret_cast<float*>(out.data()));
+    });
+  };
+  return stored_weight(layer, roles, position, shape, graph_shape, make_data);
+}
+
+void require_channels_last(const Layer& layer) {
+  const std::string format = layer.config.string("data_format", "channels_last");
+  if (format != "channels_last") {
+    fail(ErrorKind::unsupported, "data_format \"{}\" is not supported; save the model with {}",
+         format, "channels_last");
+  }
+}
+
+Padding read_padding(const Layer& layer) {
+  const std::string padding = layer.config.string("padding", "valid");
+  if (padding == "same") return Padding::same;
+  if (padding == "valid") return Padding::valid;
+  fail(ErrorKind::unsupported, "padding \"{}\" is not supported", padding);
+}
+
+int32_t output_size(int32_t in, int32_t size, int32_t stride, int32_t dilation, Padding padding) {
+  const int64_t window = (int64_t{size} - 1) * dilation + 1;
+  const int64_t covered = padding == Padding::same ? in : in - window + 1;
+  if (covered < 1) {
+    fail(ErrorKind::bad_file, "a window of {} cells does not fit an input of {}", window, in);
+  }
+  return static_cast<int32_t>((covered + stride - 1) / stride);
+}
+
+ImportLayer find_importer(std::string_view class_name) {
+  for (const auto& family :
+       {activation_layers(), convolution_layers(), core_layers(), merge_layers(),
+        normalization_layers(), pooling_layers(), shape_layers()}) {
+    for (const TableRow& row : family) {
+      if (row.class_name == class_name) return row.import;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace smelt::keras
