@@ -50,9 +50,10 @@ DatasetPtr open_npz_dataset(const std::filesystem::path& path, const NpzKeys& ke
   parts.name = path.string();
   for (const std::string& key : x_keys) parts.inputs.push_back(file->rows(key));
   if (!keys.y.empty() || file->has(y_key)) {
+    const Rows y = file->rows(y_key);
     parts.answers =
         with_context([&] { return fmt::format("while reading {}: {}", path.string(), y_key); },
-                     [&] { return interpret_answers(file->rows(y_key)); });
+                     [&] { return interpret_answers(y); });
   }
   if (!parts.answers.labels.empty()) parts.class_names = std::move(class_names);
   return make_array_dataset(std::move(parts));
