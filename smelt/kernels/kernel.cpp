@@ -1,6 +1,7 @@
 #include "smelt/kernels/kernel.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace smelt {
 namespace {
@@ -74,7 +75,7 @@ void require_per_tensor(const Operand& operand) {
     fail(ErrorKind::bad_file, "{} is {} but has {} scales; one is needed", operand.name,
          name(operand.type), q.scale.size());
   }
-  if (!(q.scale[0] > 0)) {
+  if (!(q.scale[0] > 0) || !std::isfinite(q.scale[0])) {
     fail(ErrorKind::bad_file, "{} has quantization scale {}", operand.name, q.scale[0]);
   }
   if (!zero_point_fits(operand)) {

@@ -1,0 +1,266 @@
+#include "smelt/kernels/binary_int.h"
+
+#include <bit>
+
+#include "smelt/kernels/broadcast.h"
+#include "smelt/kernels/byte_rows.h"
+#include "smelt/kernels/fixed_point_math.h"
+#include "smelt/kernels/operands.h"
+
+namespace smelt {
+namespace {
+
+void require_all_per_tensor(const PrepareArgs& args) {
+  for (const Operand& operand : args.inputs) require_per_tensor(operand);
+  require_per_tensor(args.output());
+}
+
+/// Calls f with a value of the operands' type.
+template <class F>
+Kernel with_quantized_type(DataType type, F&& f) {
+  if (type == DataType::int16) return f(int16_t{});
+  if (type == DataType::uint8) return f(uint8_t{});
+  return f(int8_t{});
+}
+
+/// QuantizeMultiplierSmallerThanOneExp: the kernels below only shift right afterwards.
+FixedMultiplier multiplier_below_one(double value, const Operand& named) {
+  if (!(value > 0.0 && value < 1.0)) {
+    fail(ErrorKind::unsupported,
+         "{} has scale {}, which does not fit the scales of the other operands (ratio {}, must be "
+         "below 1)",
+         named.name, scale_of(named), value);
+  }
+  const FixedMultiplier m = quantize_multiplier(value);
+  if (m.shift > 0) {
+    fail(ErrorKind::unsupported, "{} has scale {}; its ratio to the others rounds to 1", named.name,
+         scale_of(named));
+  }
+  return m;
+}
+
+int32_t scale_down(int32_t value, FixedMultiplier m) {
+  return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(value, m.multiplier),
+                                -m.shift);
+}
+
+/// Brings an operand to the common scale: (v - zero) * 2^left * multiplier.
+struct Rescaled {
+  int32_t zero = 0;
+  int left = 0;
+  FixedMultiplier multiplier;
+
+  int32_t operator()(int32_t v) const {
+    return scale_down(wrapping_shift_left(wrapping_add(v, -zero), left), multiplier);
+  }
+};
+
+/// From the common scale to the stored output.
+struct Stored {
+  FixedMultiplier multiplier;
+  int32_t zero = 0;
+  IntRange range;
+
+  int32_t operator()(int32_t v) const {
+    return clamp(wrapping_add(scale_down(v, multiplier), zero), range);
+  }
+};
+
+struct Sum {
+  Rescaled a, b;
+  Stored y;
+};
+
+/// ADD takes the ratios in double, SUB in float (add_common.cc, sub_common.cc).
+Sum make_sum(const PrepareArgs& args, Activation activation, bool in_double) {
+  require_all_per_tensor(args);
+  require_clamping(activation);
+  const Operand& a = args.input(0);
+  const Operand& b = args.input(1);
+  const Operand& y = args.output();
+  const int left = y.type == DataType::int16 ? 15 : 20;
+  double ratio_a, ratio_b, ratio_y;
+  if (in_double) {
+    const double twice = 2 * static_cast<double>(std::max(scale_of(a), scale_of(b)));
+    ratio_a = static_cast<double>(scale_of(a)) / twice;
+    ratio_b = static_cast<double>(scale_of(b)) / twice;
+    ratio_y = twice / ((1 << left) * static_cast<double>(scale_of(y)));
+  } else {
+    const float twice = 2 * std::max(scale_of(a), scale_of(b));
+    ratio_a = static_cast<double>(scale_of(a) / twice);
+    ratio_b = static_cast<double>(scale_of(b) / twice);
+    ratio_y = static_cast<double>(twice / (static_cast<float>(1 << left) * scale_of(y)));
+  }
+  return {.a = {zero_of(a), left, multiplier_below_one(ratio_a, a)},
+          .b = {zero_of(b), left, multiplier_below_one(ratio_b, b)},
+          .y = {multiplier_below_one(ratio_y, y), zero_of(y), activation_range(activation, y)}};
+}
+
+template <class F>
+Kernel integer_kernel(const PrepareArgs& args, F f) {
+  return with_quantized_type(args.output().type, [&](auto zero) {
+    using T = decltype(zero);
+    return broadcast_kernel<T, T, T>(args, [f](T a, T b) { return static_cast<T>(f(a, b)); });
+  });
+}
+
+bool takes_vectors(const PrepareArgs& args) {
+  return args.choice == KernelChoice::fastest && args.output().type != DataType::int16;
+}
+
+/// A kernel of whole rows: f(a, whether it advances, b, whether it advances, y, count).
+template <class T, class F>
+Kernel row_kernel(const PrepareArgs& args, F f) {
+  const auto plan = make_broadcast<2>({&args.input(0), &args.input(1)}, args.output());
+  return {[plan, f](const InvokeArgs& run) {
+    plan.for_each_row([&](int64_t out, const std::array<int64_t, 2>& offset) {
+      f(run.in<T>(0) + offset[0], plan.advances[0], run.in<T>(1) + offset[1], plan.advances[1],
+        run.out<T>() + out, plan.row);
+    });
+  }};
+}
+
+Kernel sum_rows(const PrepareArgs& args, const Sum& s, bool subtract) {
+  const SumRow row{.zero_a = s.a.zero,
+                   .zero_b = s.b.zero,
+                   .zero_y = s.y.zero,
+                   .left = s.a.left,
+                   .a = s.a.multiplier,
+                   .b = s.b.multiplier,
+                   .y = s.y.multiplier,
+                   .subtract = subtract,
+                   .range = s.y.range};
+  const auto kernel = [&](auto rows, auto zero) {
+    using T = decltype(zero);
+    return row_kernel<T>(args, [row, rows](auto... operands) { rows.sum(row, operands...); });
+  };
+  return args.output().type == DataType::int8 ? kernel(int8_rows(), int8_t{})
+                                              : kernel(uint8_rows(), uint8_t{});
+}
+
+Kernel product_rows(const PrepareArgs& args, const ProductRow& row) {
+  const auto kernel = [&](auto rows, auto zero) {
+    using T = decltype(zero);
+    return row_kernel<T>(args, [row, rows](auto... operands) { rows.product(row, operands...); });
+  };
+  return args.output().type == DataType::int8 ? kernel(int8_rows(), int8_t{})
+                                              : kernel(uint8_rows(), uint8_t{});
+}
+
+}  // namespace
+
+Kernel quantized_add(const PrepareArgs& args, Activation activation) {
+  const Sum s = make_sum(args, activation, true);
+  if (takes_vectors(args)) return sum_rows(args, s, false);
+  return integer_kernel(args,
+                        [s](int32_t a, int32_t b) { return s.y(wrapping_add(s.a(a), s.b(b))); });
+}
+
+Kernel quantized_sub(const PrepareArgs& args, Activation activation) {
+  const Sum s = make_sum(args, activation, false);
+  if (takes_vectors(args)) return sum_rows(args, s, true);
+  return integer_kernel(args,
+                        [s](int32_t a, int32_t b) { return s.y(wrapping_add(s.a(a), -s.b(b))); });
+}
+
+Kernel quantized_mul(const PrepareArgs& args, Activation activation) {
+  require_all_per_tensor(args);
+  require_clamping(activation);
+  const Operand& a = args.input(0);
+  const Operand& b = args.input(1);
+  const Operand& y = args.output();
+  const FixedMultiplier m =
+      quantize_multiplier(static_cast<double>(scale_of(a)) * static_cast<double>(scale_of(b)) /
+                          static_cast<double>(scale_of(y)));
+  const ProductRow row{.zero_a = zero_of(a),
+                       .zero_b = zero_of(b),
+                       .zero_y = zero_of(y),
+                       .y = m,
+                       .range = activation_range(activation, y)};
+  if (takes_vectors(args)) return product_rows(args, row);
+  return integer_kernel(args, [row](int32_t va, int32_t vb) {
+    const int32_t product = wrapping_mul(va - row.zero_a, vb - row.zero_b);
+    return clamp(wrapping_add(row.zero_y, apply_multiplier(product, row.y)), row.range);
+  });
+}
+
+Kernel quantized_div(const PrepareArgs& args, Activation activation) {
+  require_all_per_tensor(args);
+  require_clamping(activation);
+  const Operand& a = args.input(0);
+  const Operand& b = args.input(1);
+  const Operand& y = args.output();
+  const FixedMultiplier m =
+      quantize_multiplier(static_cast<double>(scale_of(a) / (scale_of(b) * scale_of(y))));
+  const auto f = [m, zero_a = zero_of(a), zero_b = zero_of(b), zero_y = zero_of(y),
+                  range = activation_range(activation, y)](int32_t va, int32_t vb) {
+    int32_t numerator = va - zero_a, divisor = vb - zero_b;
+    if (divisor == 0) return numerator > 0 ? range.high : numerator < 0 ? range.low : zero_y;
+    if (divisor < 0) {
+      numerator = -numerator;
+      divisor = -divisor;
+    }
+    const Reciprocal inverse = reciprocal(divisor, 31);
+    const int headroom = numerator == 0 ? 31 : __builtin_clrsb(numerator);
+    const int32_t quotient = saturating_rounding_doubling_high_mul(
+        wrapping_shift_left(numerator, headroom), inverse.value);
+    const int shift = m.shift - inverse.bits_over_unit - headroom;
+    int32_t scaled = saturating_rounding_doubling_high_mul(quotient, m.multiplier);
+    // The reference only shifts right; the other cases are results far outside of the range.
+    scaled = shift > 0     ? saturating_multiply_by_pot(scaled, std::min(shift, 30))
+             : shift < -31 ? 0
+                           : rounding_divide_by_pot(scaled, -shift);
+    const int64_t unclamped = static_cast<int64_t>(scaled) + zero_y;
+    return static_cast<int32_t>(std::clamp<int64_t>(unclamped, range.low, range.high));
+  };
+  return integer_kernel(args, f);
+}
+
+Kernel quantized_squared_difference(const PrepareArgs& args) {
+  require_all_per_tensor(args);
+  const Operand& a = args.input(0);
+  const Operand& b = args.input(1);
+  const Operand& y = args.output();
+  const int left = y.type == DataType::int16 ? 0 : 7;
+  const double twice = 2.0 * static_cast<double>(std::max(scale_of(a), scale_of(b)));
+  const double divisor = static_cast<double>(static_cast<float>(1 << (2 * left)) * scale_of(y));
+  const FixedMultiplier m = quantize_multiplier(twice * twice / divisor);
+  const Rescaled ra{zero_of(a), left,
+                    multiplier_below_one(static_cast<double>(scale_of(a)) / twice, a)};
+  const Rescaled rb{zero_of(b), left,
+                    multiplier_below_one(static_cast<double>(scale_of(b)) / twice, b)};
+  const auto f = [=, zero_y = zero_of(y), range = range_of(y.type)](int32_t va, int32_t vb) {
+    const int32_t difference = ra(va) - rb(vb);
+    const int32_t squared = wrapping_mul(difference, difference);
+    return clamp(wrapping_add(apply_multiplier(squared, m), zero_y), range);
+  };
+  return integer_kernel(args, f);
+}
+
+Kernel quantized_add_n(const PrepareArgs& args) {
+  require_all_per_tensor(args);
+  const Operand& x = args.input(0);
+  const Operand& y = args.output();
+  for (const Operand& other : args.inputs) require_same_representation(x, other);
+  const int left = 20;
+  const double twice = 2 * static_cast<double>(scale_of(x));
+  const Rescaled rescaled{zero_of(x), left,
+                          multiplier_below_one(static_cast<double>(scale_of(x)) / twice, x)};
+  const Stored stored{
+      multiplier_below_one(twice / ((1 << left) * static_cast<double>(scale_of(y))), y), zero_of(y),
+      range_of(y.type)};
+  const int64_t count = y.shape.elements();
+  const size_t inputs = args.inputs.size();
+  return {[=](const InvokeArgs& run) {
+    int8_t* out = run.out<int8_t>();
+    // The sum starts at stored 0, not at real 0: so does the reference (add_n.h).
+    const int32_t start = rescaled(0);
+    for (int64_t i = 0; i < count; ++i) {
+      int32_t sum = start;
+      for (size_t k = 0; k < inputs; ++k) sum = wrapping_add(sum, rescaled(run.in<int8_t>(k)[i]));
+      out[i] = static_cast<int8_t>(stored(sum));
+    }
+  }};
+}
+
+}  // namespace smelt
