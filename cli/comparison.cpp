@@ -2,8 +2,8 @@
 
 #include "command.h"
 #include "model_options.h"
+#include "smelt/eval/summary.h"
 #include "smelt/report/table.h"
-#include "smelt/run/arena_estimate.h"
 
 namespace smelt::cli {
 namespace {
@@ -55,7 +55,7 @@ Criteria parse_criteria(const CriteriaOptions& options) {
 Measured measure(std::string name, const Model& model, int64_t bytes, const Dataset& data,
                  int threads, Terminal& terminal) {
   Measured measured{.name = std::move(name), .bytes = bytes};
-  measured.arena_bytes = arena_bytes_if_known(model);
+  measured.arena_bytes = micro_arena_bytes(model);
   measured.evaluation =
       evaluate(model, data, {.threads = threads, .progress = terminal.progress()});
   return measured;

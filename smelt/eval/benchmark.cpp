@@ -6,8 +6,8 @@
 
 #include "smelt/base/parallel.h"
 #include "smelt/base/random.h"
+#include "smelt/eval/summary.h"
 #include "smelt/ops/macs.h"
-#include "smelt/run/arena_estimate.h"
 #include "smelt/run/profile.h"
 #include "smelt/run/real_values.h"
 
@@ -97,8 +97,10 @@ std::vector<BenchmarkOp> profile(const std::shared_ptr<const Program>& program, 
 
 BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& options) {
   if (options.batch > 1 && !batchable(model)) {
-    fail(ErrorKind::bad_argument, "the model cannot run a batch of {}: its samples depend on each "
-                                  "other or its shapes are fixed", options.batch);
+    fail(ErrorKind::bad_argument,
+         "the model cannot run a batch of {}: its samples depend on each "
+         "other or its shapes are fixed",
+         options.batch);
   }
   const auto program = Program::prepare(model, {.batch = options.batch});
   BenchmarkResult result;
@@ -114,7 +116,7 @@ BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& options) {
   result.latency_ms = {percentile(times, 0.5), percentile(times, 0.9), percentile(times, 0.99)};
   result.macs = macs(model.main());
   result.runtime_bytes = program->memory().arena_bytes;
-  result.arena_bytes = arena_bytes_if_known(model);
+  result.arena_bytes = micro_arena_bytes(model);
   result.ops = profile(program, std::min(options.seconds, 1.0));
   return result;
 }

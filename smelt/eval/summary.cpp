@@ -107,7 +107,22 @@ ModelSummary summarize(const Model& model) {
   for (const Metadata& entry : model.metadata) {
     summary.metadata_bytes += static_cast<int64_t>(entry.data.size());
   }
+  summary.arena_bytes = micro_arena_bytes(model, &summary.arena_unknown_because);
   return summary;
+}
+
+std::optional<int64_t> micro_arena_bytes(const Model& model, std::string* why) {
+  try {
+    for (const OpId id : model.main().ops()) {
+      if (builtin_code(model.main().op(id).type) >= 0) continue;
+      fail(ErrorKind::unsupported, "the model is in training form; see what `convert` writes");
+    }
+    return estimate_arena(model).total();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::internal) throw;
+    if (why != nullptr) *why = error.what();
+    return std::nullopt;
+  }
 }
 
 }  // namespace smelt

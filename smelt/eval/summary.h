@@ -57,4 +57,8 @@ struct ModelSummary {
 
 ModelSummary summarize(const Model& model);
 
+/// Bytes of arena for TFLite Micro on a 32-bit microcontroller; nothing, with the reason in `why`,
+/// where the model is in training form or its memory cannot be planned.
+std::optional<int64_t> micro_arena_bytes(const Model& model, std::string* why = nullptr);
+
 }  // namespace smelt

@@ -17,7 +17,7 @@ bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
 Format detect(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   const ByteView bytes = file->bytes();
-  if (bytes.empty()) fail(ErrorKind::bad_file, "the file is empty");
+  if (bytes.empty()) fail(ErrorKind::bad_file, "{} is empty", path.string());
   if (starts_with(bytes, 4, "TFL3")) return Format::tflite;
   if (starts_with(bytes, 0, "\x89HDF\r\n\x1a\n")) return Format::hdf5;
   if (starts_with(bytes, 0, "PK\x03\x04")) return Format::zip;
@@ -27,27 +27,28 @@ Format detect(const std::filesystem::path& path) {
   return Format::unknown;
 }
 
-Model load_as(Format format, const std::filesystem::path& path, const LoadOptions& options) {
-  switch (format) {
-    case Format::tflite:
-      return tflite::load(path);
-    case Format::hdf5:
-      return keras::load_h5(path, {.input_shapes = options.input_shapes});
-    case Format::zip:
-      fail(ErrorKind::unsupported, "zip archives (.keras, .mltk.zip) are not read yet; save the "
-                                   "model as .h5");
-    case Format::unknown:
-      break;
+[[noreturn]] void refuse(Format format, const std::filesystem::path& path) {
+  if (format == Format::zip) {
+    fail(ErrorKind::unsupported,
+         "{}: zip archives (.keras, .mltk.zip) are not read yet; save the model as .h5",
+         path.string());
   }
-  fail(ErrorKind::unsupported, "this is no model format that Smelt knows; it reads .tflite and "
-                               "Keras .h5");
+  fail(ErrorKind::unsupported,
+       "{}: no model format that Smelt knows; it reads .tflite and Keras .h5", path.string());
 }
 
 }  // namespace
 
 Model load(const std::filesystem::path& path, const LoadOptions& options) {
-  return with_context([&] { return "while reading " + path.string(); },
-                      [&] { return load_as(detect(path), path, options); });
+  const Format format = detect(path);
+  switch (format) {
+    case Format::tflite:
+      return tflite::load(path);
+    case Format::hdf5:
+      return keras::load_h5(path, {.input_shapes = options.input_shapes});
+    default:
+      refuse(format, path);
+  }
 }
 
 }  // namespace smelt

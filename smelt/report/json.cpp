@@ -18,13 +18,6 @@ json to_json(const TensorSummary& tensor) {
           {"zero_point", or_null(tensor.zero_point)}};
 }
 
-template <class T>
-json list(const std::vector<T>& values) {
-  json array = json::array();
-  for (const T& value : values) array.push_back(to_json(value));
-  return array;
-}
-
 json to_json(const OpSummary& op) {
   return {{"name", op.name},
           {"type", op.type},
@@ -51,6 +44,13 @@ json to_json(const ConfusionMatrix& confusion) {
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+template <class T>
+json list(const std::vector<T>& values) {
+  json array = json::array();
+  for (const T& value : values) array.push_back(to_json(value));
+  return array;
 }
 
 }  // namespace
