@@ -1,0 +1,101 @@
+#include "smelt/passes/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "smelt/ir/dump.h"
+#include "smelt/ir/verify.h"
+#include "smelt/passes/passes.h"
+
+namespace smelt {
+namespace {
+
+constexpr Pass kInference[] = {
+    {"infer_shapes", infer_shapes, "first: the other passes ask for shapes"},
+    {"lower_batch_norm", lower_batch_norm, "before the affine folds, which take it apart"},
+    {"fold_constants", fold_constants, "before patterns that want constant operands"},
+    {"normalize_arithmetic", normalize_arithmetic, "before the affine folds: fewer spellings"},
+    {"drop_identity", drop_identity, "before patterns of neighbours: brings them together"},
+    {"merge_reshapes", merge_reshapes, "after drop_identity has brought reshapes together"},
+    {"fold_affine_behind", fold_affine_behind, "before activations are fused in between"},
+    {"fold_affine_before", fold_affine_before, "after the folds that keep weights per channel"},
+    {"merge_padding", merge_padding, "after constant paddings are known"},
+    {"fuse_activations", fuse_activations, "after the affine folds: nothing may follow it"},
+    {"drop_identity_again", drop_identity, "zero offsets and merged reshapes have appeared"},
+    {"remove_dead", remove_dead, "after all that leaves ops and constants behind"},
+    {"shorten_names", shorten_names, "last: names what has remained"},
+};
+
+void check_skipped(std::span<const Pass> passes, const std::vector<std::string>& skip) {
+  for (const std::string& name : skip) {
+    if (std::any_of(passes.begin(), passes.end(), [&](const Pass& p) { return p.name == name; })) {
+      continue;
+    }
+    std::string known;
+    for (const Pass& pass : passes) {
+      if (!known.empty()) known += ", ";
+      known += pass.name;
+    }
+    fail(ErrorKind::bad_argument, "there is no pass '{}'; there are {}", name, known);
+  }
+}
+
+PassResult run_pass(Graph& graph, const Pass& pass) {
+  const auto start = std::chrono::steady_clock::now();
+  const int rewrites = with_context([&] { return fmt::format("pass {}", pass.name); },
+                                    [&] { return pass.run(graph); });
+  if (rewrites > 0) {
+    try {
+      verify(graph);
+    } catch (const Error& error) {
+      fail(ErrorKind::internal, "pass {} broke the graph: {}", pass.name, error.what());
+    }
+  }
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  return {pass.name, rewrites, time.count()};
+}
+
+}  // namespace
+
+std::span<const Pass> inference_pipeline() { return kInference; }
+
+std::vector<PassResult> run_pipeline(Graph& graph, std::span<const Pass> passes,
+                                     const PipelineOptions& options) {
+  check_skipped(passes, options.skip);
+  verify(graph);
+  std::vector<PassResult> results;
+  for (const Pass& pass : passes) {
+    if (std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end()) {
+      continue;
+    }
+    results.push_back(run_pass(graph, pass));
+    if (options.observe && results.back().rewrites > 0) options.observe(results.back(), graph);
+  }
+  return results;
+}
+
+std::vector<PassResult> run_pipeline(Model& model, std::span<const Pass> passes,
+                                     const PipelineOptions& options) {
+  std::vector<PassResult> total;
+  for (Graph& graph : model.graphs) {
+    const std::vector<PassResult> results = run_pipeline(graph, passes, options);
+    if (total.empty()) {
+      total = results;
+      continue;
+    }
+    for (size_t i = 0; i < results.size(); ++i) {
+      total[i].rewrites += results[i].rewrites;
+      total[i].seconds += results[i].seconds;
+    }
+  }
+  return total;
+}
+
+std::string training_form_op(const Graph& graph) {
+  for (const OpId id : graph.ops()) {
+    if (builtin_code(graph.op(id).type) < 0) return describe(graph, id);
+  }
+  return "";
+}
+
+}  // namespace smelt

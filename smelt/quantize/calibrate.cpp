@@ -1,0 +1,132 @@
+#include "smelt/quantize/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "smelt/base/parallel.h"
+#include "smelt/data/select.h"
+#include "smelt/ir/dump.h"
+#include "smelt/quantize/observe.h"
+#include "smelt/run/dataset_inputs.h"
+
+namespace smelt {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+/// What one worker saw, by tensor id.
+struct WorkerStats {
+  std::vector<TensorStats> tensors;
+  std::vector<int64_t> first_bad_sample;  ///< kNever: all values were finite
+
+  explicit WorkerStats(size_t size) : tensors(size), first_bad_sample(size, kNever) {}
+};
+
+bool is_observed(const Graph& graph, TensorId id) {
+  return id && graph.tensor(id).type == DataType::float32 && !graph.tensor(id).is_constant;
+}
+
+void observe_tensor(const SampleHookArgs& args, TensorId id, WorkerStats& worker) {
+  if (!is_observed(args.interpreter.program().graph(), id)) return;
+  const std::span<const uint8_t> bytes = args.bytes(id);
+  const std::span<const float> values{reinterpret_cast<const float*>(bytes.data()),
+                                      bytes.size() / sizeof(float)};
+  const size_t index = static_cast<size_t>(id.value);
+  if (index >= worker.tensors.size()) return;  // added by the program, not by the model
+  if (observe(values, worker.tensors[index])) return;
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  const int64_t sample = args.first_sample + (bad - values.begin()) * args.samples /
+                                                 static_cast<int64_t>(values.size());
+  worker.first_bad_sample[index] = std::min(worker.first_bad_sample[index], sample);
+}
+
+void observe_step(const SampleHookArgs& args, WorkerStats& worker) {
+  const Program& program = args.interpreter.program();
+  const auto& ids = args.step < 0 ? program.graph().inputs()
+                                  : program.steps()[static_cast<size_t>(args.step)].outputs;
+  for (const TensorId id : ids) observe_tensor(args, id, worker);
+}
+
+/// The first tensor in execution order, so that the message names where the trouble begins.
+void require_finite_results(const Graph& graph, const std::vector<WorkerStats>& workers) {
+  auto first_bad = [&](TensorId id) {
+    int64_t sample = kNever;
+    for (const WorkerStats& worker : workers) {
+      sample = std::min(sample, worker.first_bad_sample[static_cast<size_t>(id.value)]);
+    }
+    return sample;
+  };
+  for (const TensorId id : graph.inputs()) {
+    if (const int64_t sample = first_bad(id); sample != kNever) {
+      fail(ErrorKind::bad_file, "input {} is NaN or infinite in calibration sample {}",
+           describe(graph, id), sample);
+    }
+  }
+  for (const OpId op : graph.ops()) {
+    for (const TensorId id : graph.op(op).outputs) {
+      if (!is_observed(graph, id)) continue;
+      if (const int64_t sample = first_bad(id); sample != kNever) {
+        fail(ErrorKind::bad_file,
+             "{}: its result {} is NaN or infinite for calibration sample {}; the float model "
+             "already fails there",
+             describe(graph, op), describe(graph, id), sample);
+      }
+    }
+  }
+}
+
+size_t id_count(const Graph& graph) {
+  const std::vector<TensorId> ids = graph.tensors();
+  return ids.empty() ? 0 : static_cast<size_t>(ids.back().value) + 1;
+}
+
+}  // namespace
+
+void require_finite_constants(const Graph& graph) {
+  for (const OpId id : graph.ops()) {
+    const Op& op = graph.op(id);
+    for (size_t i = 0; i < op.inputs.size(); ++i) {
+      const Tensor* tensor = graph.constant_input(op, i);
+      if (!tensor || tensor->type != DataType::float32) continue;
+      TensorStats ignored;
+      if (observe(tensor->data.as<float>(), ignored)) continue;
+      fail(ErrorKind::bad_file, "{}: its weights {} hold NaN or infinity", describe(graph, id),
+           tensor->name);
+    }
+  }
+}
+
+Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptions& options) {
+  const Graph& graph = model.main();
+  check_inputs(graph, *data);
+  require_finite_constants(graph);
+  const DatasetPtr chosen = select(data, options.samples, options.seed);
+  SampleRunOptions run{.threads = options.threads > 0 ? options.threads : available_threads(),
+                       .progress = options.progress,
+                       .stage = "calibrating"};
+  std::vector<WorkerStats> workers(static_cast<size_t>(run.threads), WorkerStats(id_count(graph)));
+  run.hook = [&](const SampleHookArgs& args) {
+    observe_step(args, workers[static_cast<size_t>(args.worker)]);
+  };
+  const auto program = prepare_for_samples(model, chosen->size(), run);
+  run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),
+              [](int64_t, const SampleOutputs&) {});
+  require_finite_results(graph, workers);
+  Stats stats{.samples = chosen->size()};
+  for (const TensorId id : graph.tensors()) {
+    if (!is_observed(graph, id)) continue;
+    TensorStats& tensor = stats.tensors[id];
+    for (const WorkerStats& worker : workers) {
+      merge(worker.tensors[static_cast<size_t>(id.value)], tensor);
+    }
+    // What depends on shapes alone was computed once, before the first sample.
+    if (!program->graph().contains(id)) continue;
+    const Tensor& prepared = program->graph().tensor(id);
+    if (prepared.is_constant) observe(prepared.data.as<float>(), tensor);
+  }
+  return stats;
+}
+
+}  // namespace smelt

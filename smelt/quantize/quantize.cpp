@@ -1,0 +1,19 @@
+#include "smelt/quantize/quantize.h"
+
+#include "smelt/passes/passes.h"
+
+namespace smelt {
+
+QuantizeResult quantize(const Model& model, const DatasetPtr& data,
+                        const QuantizeOptions& options) {
+  QuantizeResult result{.float_model = model};
+  Model& prepared = result.float_model;
+  for (Graph& graph : prepared.graphs) expand_constants(graph);
+  result.passes = run_pipeline(prepared, inference_pipeline(), options.pipeline);
+  result.stats = calibrate(prepared, data, options.calibrate);
+  result.plan = make_plan(prepared, result.stats, options.plan);
+  result.model = apply(prepared, result.plan);
+  return result;
+}
+
+}  // namespace smelt

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <vector>
+
+#include "smelt/passes/pipeline.h"
+#include "smelt/quantize/apply.h"
+#include "smelt/quantize/calibrate.h"
+#include "smelt/quantize/plan.h"
+
+namespace smelt {
+
+struct QuantizeOptions {
+  CalibrateOptions calibrate;
+  PlanOptions plan;
+  PipelineOptions pipeline;
+};
+
+struct QuantizeResult {
+  Model float_model;  ///< in inference form: what was calibrated
+  Stats stats;
+  QuantPlan plan;
+  Model model;  ///< the quantized one
+  std::vector<PassResult> passes;
+};
+
+/// Post-training quantization from a model as loaded: inference pipeline, calibration, plan,
+/// application. Errors are those of the stages.
+QuantizeResult quantize(const Model& model, const DatasetPtr& data,
+                        const QuantizeOptions& options = {});
+
+}  // namespace smelt

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "smelt/ir/tensor.h"
+
+namespace smelt {
+
+// Scales and integers as TFLite's converter computes them (post-training quantization to int8:
+// quantization_utils.cc, DownCastScale, ExpandVerySmallRange, QuantizeLegacy), so that a model
+// quantized from the same ranges gets the same numbers.
+
+/// Scale and zero point of int8 values in [-128, 127] that cover [min, max] and 0. A range narrower
+/// than 1e-6 is widened by that much on both sides, so that no scale is 0.
+Quantization asymmetric_int8(float min, float max);
+
+/// Scale of int8 values in [-127, 127] that cover [-max_abs, max_abs]; never 0.
+float symmetric_int8_scale(float max_abs);
+
+/// Scale of an int32 bias: input scale times weight scale.
+float bias_scale(float input_scale, float weight_scale);
+
+/// Where |bias| / bias scale passes half of int32's range, accumulation could overflow: the least
+/// weight scale that keeps it below; otherwise `weight_scale`.
+float widened_weight_scale(float max_abs_bias, float input_scale, float weight_scale);
+
+/// The largest |value| of each slice of `axis`, or of all values where axis is -1.
+std::vector<float> max_abs(std::span<const float> values, const Shape& shape, int axis);
+
+/// round(value * (1 / scale) + zero_point) with the scale of the value's slice of q.axis, ties away
+/// from zero, clamped to [-128, 127]. Weights in the range that their symmetric scale was made for
+/// stay in [-127, 127].
+std::vector<int8_t> to_int8(std::span<const float> values, const Shape& shape,
+                            const Quantization& q);
+
+/// round(value / scale), one scale or one per value, ties away from zero, clamped to int32.
+std::vector<int32_t> to_int32(std::span<const float> values, const Quantization& q);
+
+}  // namespace smelt

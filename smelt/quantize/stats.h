@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "smelt/ir/ids.h"
+
+namespace smelt {
+
+/// What calibration saw of one tensor.
+struct TensorStats {
+  int64_t count = 0;  ///< values seen; 0: never reached
+  float min = 0;
+  float max = 0;
+};
+
+/// By tensor of the float model's main graph: its float inputs and all float results.
+struct Stats {
+  int64_t samples = 0;
+  std::map<TensorId, TensorStats> tensors;
+};
+
+}  // namespace smelt

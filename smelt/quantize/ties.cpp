@@ -1,0 +1,185 @@
+#include "smelt/quantize/ties.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <set>
+
+#include "smelt/ops/op_def.h"
+#include "smelt/quantize/scales.h"
+
+namespace smelt {
+namespace {
+
+bool is_float(const Graph& graph, TensorId id) {
+  return id && graph.tensor(id).type == DataType::float32;
+}
+
+Range hull(const Range& a, const Range& b) {
+  return {std::min(a.min, b.min), std::max(a.max, b.max)};
+}
+
+/// Groups of tensors that share a scale (union-find over tensor ids).
+class Ties {
+ public:
+  Ties(const Graph& graph, const RangeOf& range) : graph_(graph), range_(range) {
+    const std::vector<TensorId> ids = graph.tensors();
+    parent_.resize(ids.empty() ? 0 : static_cast<size_t>(ids.back().value) + 1);
+    std::iota(parent_.begin(), parent_.end(), 0);
+  }
+
+  std::map<TensorId, Quantization> run() {
+    // An op with one operand hands its scale on, fixed ones too, so these come first: an op with
+    // several operands must know which of them are fixed.
+    for (const OpId id : graph_.ops()) fix(graph_.op(id));
+    for (const OpId id : graph_.ops()) tie_single(graph_.op(id));
+    for (const OpId id : graph_.ops()) tie_several(graph_.op(id));
+    return scales();
+  }
+
+ private:
+  int root(TensorId id) {
+    int at = id.value;
+    while (parent_[static_cast<size_t>(at)] != at) {
+      int& up = parent_[static_cast<size_t>(at)];
+      up = parent_[static_cast<size_t>(up)];
+      at = up;
+    }
+    return at;
+  }
+
+  void unite(TensorId a, TensorId b) {
+    const int from = root(b);
+    const int to = root(a);
+    if (from == to) return;
+    parent_[static_cast<size_t>(from)] = to;
+    if (const auto node = fixed_.extract(from); !node.empty()) fixed_[to] = node.mapped();
+    if (const auto node = extra_.extract(from); !node.empty()) widen(to, node.mapped());
+  }
+
+  void widen(int group, const Range& range) {
+    const auto [at, added] = extra_.emplace(group, range);
+    if (!added) at->second = hull(at->second, range);
+  }
+
+  static const QuantizationRule& rule(const Op& op) { return op_def(op.type).quantization; }
+
+  void fix(const Op& op) {
+    if (!rule(op).supported || rule(op).output != OutputScale::fixed) return;
+    for (const TensorId id : op.outputs) {
+      if (!is_float(graph_, id)) continue;
+      fixed_[root(id)] = Quantization::per_tensor(rule(op).fixed_scale, rule(op).fixed_zero);
+    }
+  }
+
+  static bool shares_scale(const Op& op) {
+    return rule(op).supported && rule(op).output == OutputScale::same_as_input;
+  }
+
+  std::vector<TensorId> results(const Op& op) const {
+    std::vector<TensorId> ids;
+    std::copy_if(op.outputs.begin(), op.outputs.end(), std::back_inserter(ids),
+                 [&](TensorId id) { return is_float(graph_, id); });
+    return ids;
+  }
+
+  void tie_single(const Op& op) {
+    if (!shares_scale(op)) return;
+    const std::vector<TensorId> tied = results(op);
+    for (const TensorId id : tied) unite(tied.front(), id);
+    const FloatOperands operands = float_operands(graph_, op);
+    if (tied.empty() || operands.computed.size() != 1 || !operands.constant.empty()) return;
+    unite(op.inputs[operands.computed.front()], tied.front());
+  }
+
+  void tie_several(const Op& op) {
+    if (!shares_scale(op)) return;
+    const std::vector<TensorId> tied = results(op);
+    const FloatOperands operands = float_operands(graph_, op);
+    if (tied.empty() || (operands.computed.size() == 1 && operands.constant.empty())) return;
+    if (const auto scale = shared_fixed_scale(op, operands)) {
+      fixed_[root(tied.front())] = *scale;
+      return;
+    }
+    const bool clips = op.type == OpType::maximum || op.type == OpType::minimum;
+    for (const size_t index : operands.constant) {
+      if (!clips) widen(root(tied.front()), range_(op.inputs[index]));
+    }
+    for (const size_t index : operands.computed) {
+      const TensorId id = op.inputs[index];
+      if (fixed_.contains(root(id))) continue;
+      if (clips && graph_.consumers(id).size() == 1 && !graph_.is_output(id)) ignored_.insert(id);
+      unite(tied.front(), id);
+    }
+  }
+
+  /// The scale of all computed operands where they have the same fixed one, and constants fit.
+  std::optional<Quantization> shared_fixed_scale(const Op& op, const FloatOperands& operands) {
+    std::optional<Quantization> shared;
+    for (const size_t index : operands.computed) {
+      const auto fixed = fixed_.find(root(op.inputs[index]));
+      if (fixed == fixed_.end() || (shared && !(*shared == fixed->second))) return std::nullopt;
+      shared = fixed->second;
+    }
+    for (const size_t index : operands.constant) {
+      if (!shared) break;
+      const Range range = range_(op.inputs[index]);
+      const float scale = shared->scale[0];
+      const float zero = static_cast<float>(shared->zero_point[0]);
+      if (range.min < (-128 - zero) * scale || range.max > (127 - zero) * scale) {
+        return std::nullopt;
+      }
+    }
+    return shared;
+  }
+
+  std::map<TensorId, Quantization> scales() {
+    std::vector<TensorId> order;
+    for (const TensorId id : graph_.inputs()) order.push_back(id);
+    for (const OpId id : graph_.ops()) {
+      const std::vector<TensorId> ids = results(graph_.op(id));
+      order.insert(order.end(), ids.begin(), ids.end());
+    }
+    std::erase_if(order, [&](TensorId id) { return !is_float(graph_, id); });
+    std::map<int, Range> ranges;
+    for (const auto& [group, range] : extra_) ranges.emplace(group, range);
+    for (const TensorId id : order) {
+      const int group = root(id);
+      if (fixed_.contains(group) || ignored_.contains(id)) continue;
+      const Range range = range_(id);
+      const auto [at, added] = ranges.emplace(group, range);
+      if (!added) at->second = hull(at->second, range);
+    }
+    std::map<TensorId, Quantization> scales;
+    for (const TensorId id : order) {
+      const auto fixed = fixed_.find(root(id));
+      const Range range = fixed == fixed_.end() ? ranges.at(root(id)) : Range{};
+      scales[id] = fixed == fixed_.end() ? asymmetric_int8(range.min, range.max) : fixed->second;
+    }
+    return scales;
+  }
+
+  const Graph& graph_;
+  const RangeOf& range_;
+  std::vector<int> parent_;
+  std::map<int, Quantization> fixed_;  ///< by group
+  std::map<int, Range> extra_;         ///< of constants that a group must cover, by group
+  std::set<TensorId> ignored_;         ///< tensors whose range does not count
+};
+
+}  // namespace
+
+FloatOperands float_operands(const Graph& graph, const Op& op) {
+  FloatOperands operands;
+  for (size_t i = 0; i < op.inputs.size(); ++i) {
+    if (!is_float(graph, op.inputs[i])) continue;
+    (graph.tensor(op.inputs[i]).is_constant ? operands.constant : operands.computed).push_back(i);
+  }
+  return operands;
+}
+
+std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range) {
+  return Ties(graph, range).run();
+}
+
+}  // namespace smelt
