@@ -79,22 +79,45 @@ TEST(Layout, GreaterCodesFillTheOldField) {
   EXPECT_EQ(code.deprecated_builtin_code(), 127);
 }
 
-TEST(Layout, MisalignedConstantsAreCopied) {
+Model int64_model() {
   GraphBuilder b;
   const TensorId x = b.input("x", DataType::int64, {2});
   const TensorId c = b.constant<int64_t>("c", {2}, {1, -2});
   b.output(b.op(OpType::add, {x, c}, ArithmeticAttributes{}, "y", DataType::int64, {2}));
-  const std::vector<uint8_t> bytes = serialize(std::move(b).build_model());
-  for (const size_t shift : {0, 4}) {
-    auto owner = std::make_shared<std::vector<uint8_t>>(shift, 0);
-    owner->insert(owner->end(), bytes.begin(), bytes.end());
-    const Model model = parse(ByteView(*owner).subspan(shift), owner);
-    const Graph& graph = model.main();
-    const Buffer& data = graph.tensor(graph.op(graph.ops()[0]).input(1)).data;
+  return std::move(b).build_model();
+}
+
+const Buffer& constant_of(const Model& model) {
+  const Graph& graph = model.main();
+  return graph.tensor(graph.op(graph.ops()[0]).input(1)).data;
+}
+
+TEST(Layout, MisalignedConstantsAreCopied) {
+  for (const uint64_t shift : {0, 4}) {
+    // The constant stands behind the flatbuffer, moved back by `shift` bytes.
+    std::vector<uint8_t> bytes = serialize(int64_model(), {.inline_limit = 0});
+    const schema::Buffer* buffer = root(bytes).buffers()->Get(1);
+    const uint64_t offset = buffer->offset();
+    auto* table = reinterpret_cast<flatbuffers::Table*>(const_cast<schema::Buffer*>(buffer));
+    table->SetField<uint64_t>(schema::Buffer::VT_OFFSET, offset + shift, 0);
+    bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(offset), shift, 0);
+    const auto owner = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
+    const Model model = parse(*owner, owner);
+    const Buffer& data = constant_of(model);
     EXPECT_EQ(data.as<int64_t>()[1], -2);
     const bool is_view =
         data.bytes().data() >= owner->data() && data.bytes().data() < owner->data() + owner->size();
     EXPECT_EQ(is_view, shift == 0);
+  }
+}
+
+TEST(Layout, FilesAtAnyAddressAreRead) {
+  const std::vector<uint8_t> bytes = serialize(int64_model());
+  for (size_t shift = 1; shift < 8; ++shift) {
+    const auto owner = std::make_shared<std::vector<uint8_t>>(shift, 0);
+    owner->insert(owner->end(), bytes.begin(), bytes.end());
+    const Model model = parse(ByteView(*owner).subspan(shift), owner);
+    EXPECT_EQ(constant_of(model).as<int64_t>()[1], -2);
   }
 }
 

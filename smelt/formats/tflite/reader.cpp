@@ -26,9 +26,7 @@ struct OperatorKind {
 const schema::Model& verified_model(ByteView bytes) {
   // A flatbuffer ends before 2^31; constants of greater files stand behind it.
   const size_t size = std::min<size_t>(bytes.size(), FLATBUFFERS_MAX_BUFFER_SIZE - 1);
-  flatbuffers::Verifier::Options options;
-  options.check_alignment = false;  // old files misalign; nothing here relies on it
-  flatbuffers::Verifier verifier(bytes.data(), size, options);
+  flatbuffers::Verifier verifier(bytes.data(), size);
   constexpr size_t kMarkEnd = 8;
   const bool marked =
       size >= kMarkEnd && flatbuffers::BufferHasIdentifier(bytes.data(), schema::ModelIdentifier());
@@ -323,6 +321,13 @@ void require_no_recursion(const Model& model) {
 }  // namespace
 
 Model parse(ByteView bytes, std::shared_ptr<const void> owner) {
+  // The parts of a flatbuffer are aligned from its start.
+  constexpr size_t kWidestField = alignof(uint64_t);
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % kWidestField != 0) {
+    const auto copy = std::make_shared<const Buffer>(Buffer::copy_of(bytes));
+    bytes = copy->bytes();
+    owner = copy;
+  }
   const schema::Model& from = verified_model(bytes);
   Model model = Reader(from, {bytes, std::move(owner)}).read();
   model.source.format = "tflite";
