@@ -151,6 +151,21 @@ TEST(Hostile, OddButRealQuantizationIsTaken) {
   EXPECT_EQ(quantization({.scale = {1}, .zero_point = {5}, .axis = 3}).axis, 0);
 }
 
+TEST(Hostile, RangesThatAreNoNumbersSurvive) {
+  Model model = small_int8_model();
+  Quantization& q = model.main().tensor(model.main().inputs()[0]).quantization;
+  q.min = {std::numeric_limits<float>::quiet_NaN()};
+  EXPECT_EQ(difference(model, parse_bytes(serialize(model))), "");
+}
+
+TEST(Hostile, OptionsThatAreNoNumbersAreRefused) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", DataType::float32, {1, 4});
+  const SoftmaxAttributes attributes{.beta = std::numeric_limits<float>::quiet_NaN()};
+  b.output(b.op(OpType::softmax, {x}, attributes, "y", DataType::float32, {1, 4}));
+  EXPECT_NE(error_of(serialize(std::move(b).build_model())).find("NaN"), std::string::npos);
+}
+
 TEST(Hostile, UnknownFieldsAreNotLost) {
   // A table of options with one field more than the schema lists.
   FlatBufferBuilder b;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,11 +61,19 @@ void decode(From from, To& to, Budget&) {
            kCount - 1);
     }
   }
+  if constexpr (std::is_floating_point_v<From>) {
+    if (std::isnan(from)) fail(ErrorKind::bad_file, "an option is NaN");
+  }
   to = static_cast<To>(from);
 }
 template <class T>
 void decode(const flatbuffers::Vector<T>* from, std::vector<T>& to, Budget& budget) {
   to = to_vector(from, budget);
+  if constexpr (std::is_floating_point_v<T>) {
+    for (const T value : to) {
+      if (std::isnan(value)) fail(ErrorKind::bad_file, "an option is NaN");
+    }
+  }
 }
 template <class T>
 void decode(const flatbuffers::Vector<T>* from, std::optional<std::vector<T>>& to, Budget& budget) {

@@ -106,8 +106,11 @@ class Surveyor {
     const uint8_t* vtable = table.GetVTable();
     const auto vtable_size = flatbuffers::ReadScalar<voffset_t>(vtable);
     reach(vtable, vtable_size);
-    reach(reinterpret_cast<const uint8_t*>(&table),
-          flatbuffers::ReadScalar<voffset_t>(vtable + sizeof(voffset_t)));
+    // The verifier lets a vtable end before the size of the table's own fields.
+    if (vtable_size >= 2 * sizeof(voffset_t)) {
+      reach(reinterpret_cast<const uint8_t*>(&table),
+            flatbuffers::ReadScalar<voffset_t>(vtable + sizeof(voffset_t)));
+    }
     for (size_t i = type.num_elems; i + 2 < vtable_size / sizeof(voffset_t); ++i) {
       if (!table.CheckField(slot(i))) continue;
       fail(ErrorKind::unsupported,
