@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "smelt/ir/dump.h"
@@ -86,8 +87,12 @@ class GraphDiffer {
 
   static std::string same_quantization(const Tensor& a, const Tensor& b) {
     const Quantization &p = a.quantization, &q = b.quantization;
-    const bool same_values =
-        p.scale == q.scale && p.zero_point == q.zero_point && p.min == q.min && p.max == q.max;
+    // By bytes: a NaN in a recorded range is equal to itself.
+    auto same = [](const std::vector<float>& x, const std::vector<float>& y) {
+      return std::ranges::equal(as_bytes(std::span(x)), as_bytes(std::span(y)));
+    };
+    const bool same_values = p.scale == q.scale && p.zero_point == q.zero_point &&
+                             same(p.min, q.min) && same(p.max, q.max);
     const bool same_axis = p.axis == q.axis || !p.per_axis();
     // Block scales live in other tensors, whose ids may differ.
     const bool same_details = p.details.index() == q.details.index();
