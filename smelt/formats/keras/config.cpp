@@ -7,24 +7,42 @@
 namespace smelt::keras {
 namespace {
 
-/// The parser needs no stack per level, but the code that walks the result does.
-void check_nesting(std::string_view text) {
+/// Python writes NaN and infinities as words that are no JSON; no layer here has a use for them.
+size_t special_number(std::string_view rest) {
+  for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+    if (rest.starts_with(word)) return word.size();
+  }
+  return 0;
+}
+
+/// The text with null in the place of such words. Also refuses deep nesting: the parser needs no
+/// stack per level, but the code that walks its result does.
+std::string cleaned(std::string_view text) {
   constexpr int kMaxDepth = 200;
+  std::string result;
+  result.reserve(text.size());
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kMaxDepth) fail(ErrorKind::bad_file, "nested over {} levels deep", kMaxDepth);
-    } else if (c == ']' || c == '}') {
-      --depth;
+    if (in_string && c == '\\' && i + 1 < text.size()) {
+      result += c;
+      result += text[++i];
+      continue;
     }
+    if (c == '"') in_string = !in_string;
+    if (const size_t skip = in_string ? 0 : special_number(text.substr(i))) {
+      result += "null";
+      i += skip - 1;
+      continue;
+    }
+    if (!in_string && (c == '[' || c == '{') && ++depth > kMaxDepth) {
+      fail(ErrorKind::bad_file, "nested over {} levels deep", kMaxDepth);
+    }
+    if (!in_string && (c == ']' || c == '}')) --depth;
+    result += c;
   }
+  return result;
 }
 
 /// NumPy scalars are written as objects around the value.
@@ -54,9 +72,9 @@ Json parse_json(std::string_view text) {
                       [&] {
                         if (text.size() > kMaxBytes)
                           fail(ErrorKind::bad_file, "{} bytes are too many", text.size());
-                        check_nesting(text);
+                        const std::string json = cleaned(text);
                         try {
-                          return Json::parse(text);
+                          return Json::parse(json);
                         } catch (const Json::exception& error) {
                           fail(ErrorKind::bad_file, "malformed JSON: {}", error.what());
                         }

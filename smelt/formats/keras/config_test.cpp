@@ -33,6 +33,14 @@ TEST(Config, ReadsWhatKerasWrites) {
   EXPECT_EQ(config.integer_or("none", 7), 7);
 }
 
+TEST(Config, TakesPythonsNumbersAsAbsent) {
+  const Json json =
+      parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \" Infinity"})");
+  EXPECT_FALSE(Config(json).has("a"));
+  EXPECT_EQ(json["b"].size(), 2u);
+  EXPECT_EQ(Config(json).string("c"), "NaN \" Infinity");
+}
+
 TEST(Config, NamesTheKeyThatIsWrong) {
   const Json json =
       parse_json(R"({"units": "three", "negative": -1, "huge": 1e300, "list": [1, 2, 3],

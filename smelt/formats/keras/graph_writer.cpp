@@ -81,17 +81,19 @@ TensorId GraphWriter::binary(OpType type, TensorId x, TensorId y) {
   return op(type, {x, y}, default_attributes(type), broadcast(shape(x), shape(y)));
 }
 
-TensorId GraphWriter::scalar(float value) {
-  Tensor tensor = Tensor::constant<float>(unique(call_name_ + "/constant"), {}, {value});
+TensorId GraphWriter::constant(Tensor tensor) {
+  tensor.name = unique(tensor.name);
   tensor.origin = origin_;
   return add(std::move(tensor));
 }
 
+TensorId GraphWriter::scalar(float value) {
+  return constant(Tensor::constant<float>(call_name_ + "/constant", {}, {value}));
+}
+
 TensorId GraphWriter::ints(const std::string& role, const std::vector<int32_t>& values,
                            Shape shape) {
-  Tensor tensor = Tensor::constant(unique(call_name_ + "/" + role), std::move(shape), values);
-  tensor.origin = origin_;
-  return add(std::move(tensor));
+  return constant(Tensor::constant(call_name_ + "/" + role, std::move(shape), values));
 }
 
 Graph GraphWriter::finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) && {

@@ -31,7 +31,8 @@ class GraphWriter {
 
   TensorId scalar(float value);
   TensorId ints(const std::string& role, const std::vector<int32_t>& values, Shape shape);
-  TensorId add(Tensor tensor);
+  /// Any other constant; its name gets a number where it is taken.
+  TensorId constant(Tensor tensor);
 
   const Shape& shape(TensorId id) const { return graph_.tensor(id).shape; }
   DataType type(TensorId id) const { return graph_.tensor(id).type; }
@@ -41,6 +42,7 @@ class GraphWriter {
 
  private:
   std::string unique(std::string name);
+  TensorId add(Tensor tensor);
 
   Graph graph_;
   std::string origin_;     ///< the layer

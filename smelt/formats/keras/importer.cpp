@@ -195,7 +195,7 @@ TensorId Importer::import_weight(const LayerSpec& spec, const Scope& scope,
   if (nested) query.inner_layer = spec.name;
   const LayerWeights& weights = weights_.layer(nested ? scope.outer_layer : spec.name);
   const hdf5::Floats floats = weights.read(query);
-  return constants_[key] = graph_.add(make(floats.values));
+  return constants_[key] = graph_.constant(make(floats.values));
 }
 
 /// Images and indices may come in as integers; layers compute in float32.

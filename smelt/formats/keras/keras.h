@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "smelt/ir/model.h"
@@ -26,5 +27,8 @@ struct LoadOptions {
 /// bad_file where the file contradicts itself; unsupported, naming layer and class, for what Smelt
 /// does not import.
 Model load_h5(const std::filesystem::path& path, const LoadOptions& options = {});
+
+/// The same for a file that is in memory; `owner` keeps the bytes alive while the model is built.
+Model load_h5(ByteView bytes, std::shared_ptr<const void> owner, const LoadOptions& options = {});
 
 }  // namespace smelt::keras

@@ -29,8 +29,7 @@ TensorId stored_weight(const Layer& layer, const Roles& roles, size_t position, 
     Tensor tensor{.name = fmt::format("{}/{}", layer.graph.origin(), roles.front()),
                   .shape = graph_shape,
                   .data = make_data(values),
-                  .is_constant = true,
-                  .origin = layer.graph.origin()};
+                  .is_constant = true};
     return tensor;
   });
 }

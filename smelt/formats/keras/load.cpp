@@ -40,15 +40,19 @@ Graph load_graph(ByteView bytes, std::shared_ptr<const void> owner, const LoadOp
 
 }  // namespace
 
+Model load_h5(ByteView bytes, std::shared_ptr<const void> owner, const LoadOptions& options) {
+  Model model;
+  model.graphs.push_back(load_graph(bytes, std::move(owner), options));
+  model.source = {.format = "keras_h5", .file_bytes = static_cast<int64_t>(bytes.size())};
+  return model;
+}
+
 Model load_h5(const std::filesystem::path& path, const LoadOptions& options) {
   return with_context([&] { return "while reading " + path.string(); },
                       [&] {
                         const auto file = MappedFile::open(path);
-                        Model model;
-                        model.graphs.push_back(load_graph(file->bytes(), file, options));
-                        model.source = {.path = path.string(),
-                                        .format = "keras_h5",
-                                        .file_bytes = static_cast<int64_t>(file->bytes().size())};
+                        Model model = load_h5(file->bytes(), file, options);
+                        model.source.path = path.string();
                         return model;
                       });
 }
