@@ -34,8 +34,7 @@ TEST(Config, ReadsWhatKerasWrites) {
 }
 
 TEST(Config, TakesPythonsNumbersAsAbsent) {
-  const Json json =
-      parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \" Infinity"})");
+  const Json json = parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \" Infinity"})");
   EXPECT_FALSE(Config(json).has("a"));
   EXPECT_EQ(json["b"].size(), 2u);
   EXPECT_EQ(Config(json).string("c"), "NaN \" Infinity");
