@@ -23,7 +23,7 @@ void require_both_per_tensor(const PrepareArgs& args) {
 Kernel clamp_rescaled(const PrepareArgs& args, float low, float high) {
   const Operand& x = args.input(0);
   const Operand& y = args.output();
-  const FixedMultiplier m = quantize_multiplier(static_cast<double>(scale_of(x) / scale_of(y)));
+  const FixedMultiplier m = quantize_multiplier(scale_ratio(x, y));
   IntRange range = range_of(y.type);
   range.low = std::max(range.low, quantize_bound(low, scale_of(y), zero_of(y)));
   if (std::isfinite(high)) {
@@ -93,11 +93,10 @@ Kernel prepare_leaky_relu(const PrepareArgs& args) {
   }
   require_type(x, {DataType::float32, DataType::int8, DataType::uint8, DataType::int16});
   require_both_per_tensor(args);
-  const float alpha_ratio = scale_of(x) * alpha / scale_of(y);
-  const FixedMultiplier identity =
-      quantize_multiplier(static_cast<double>(scale_of(x) / scale_of(y)));
+  const double alpha_ratio = scale_ratio(x, y, alpha);
+  const FixedMultiplier identity = quantize_multiplier(scale_ratio(x, y));
   // The sign is applied last: a negative multiplier would round the other way.
-  const FixedMultiplier slope = quantize_multiplier(std::abs(static_cast<double>(alpha_ratio)));
+  const FixedMultiplier slope = quantize_multiplier(std::abs(alpha_ratio));
   const bool negative = alpha_ratio < 0;
   const auto f = [=, zero_x = zero_of(x), zero_y = zero_of(y),
                   range = range_of(y.type)](int32_t v) {

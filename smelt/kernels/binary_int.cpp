@@ -71,26 +71,18 @@ struct Sum {
   Stored y;
 };
 
-/// ADD takes the ratios in double, SUB in float (add_common.cc, sub_common.cc).
-Sum make_sum(const PrepareArgs& args, Activation activation, bool in_double) {
+/// Both operands at twice the larger scale, ratios in double (see scale_ratio).
+Sum make_sum(const PrepareArgs& args, Activation activation) {
   require_all_per_tensor(args);
   require_clamping(activation);
   const Operand& a = args.input(0);
   const Operand& b = args.input(1);
   const Operand& y = args.output();
   const int left = y.type == DataType::int16 ? 15 : 20;
-  double ratio_a, ratio_b, ratio_y;
-  if (in_double) {
-    const double twice = 2 * static_cast<double>(std::max(scale_of(a), scale_of(b)));
-    ratio_a = static_cast<double>(scale_of(a)) / twice;
-    ratio_b = static_cast<double>(scale_of(b)) / twice;
-    ratio_y = twice / ((1 << left) * static_cast<double>(scale_of(y)));
-  } else {
-    const float twice = 2 * std::max(scale_of(a), scale_of(b));
-    ratio_a = static_cast<double>(scale_of(a) / twice);
-    ratio_b = static_cast<double>(scale_of(b) / twice);
-    ratio_y = static_cast<double>(twice / (static_cast<float>(1 << left) * scale_of(y)));
-  }
+  const double twice = 2 * static_cast<double>(std::max(scale_of(a), scale_of(b)));
+  const double ratio_a = static_cast<double>(scale_of(a)) / twice;
+  const double ratio_b = static_cast<double>(scale_of(b)) / twice;
+  const double ratio_y = twice / ((1 << left) * static_cast<double>(scale_of(y)));
   return {.a = {zero_of(a), left, multiplier_below_one(ratio_a, a)},
           .b = {zero_of(b), left, multiplier_below_one(ratio_b, b)},
           .y = {multiplier_below_one(ratio_y, y), zero_of(y), activation_range(activation, y)}};
@@ -150,14 +142,14 @@ Kernel product_rows(const PrepareArgs& args, const ProductRow& row) {
 }  // namespace
 
 Kernel quantized_add(const PrepareArgs& args, Activation activation) {
-  const Sum s = make_sum(args, activation, true);
+  const Sum s = make_sum(args, activation);
   if (takes_vectors(args)) return sum_rows(args, s, false);
   return integer_kernel(args,
                         [s](int32_t a, int32_t b) { return s.y(wrapping_add(s.a(a), s.b(b))); });
 }
 
 Kernel quantized_sub(const PrepareArgs& args, Activation activation) {
-  const Sum s = make_sum(args, activation, false);
+  const Sum s = make_sum(args, activation);
   if (takes_vectors(args)) return sum_rows(args, s, true);
   return integer_kernel(args,
                         [s](int32_t a, int32_t b) { return s.y(wrapping_add(s.a(a), -s.b(b))); });

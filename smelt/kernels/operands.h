@@ -40,6 +40,14 @@ void require_same_elements(const Operand& a, const Operand& b);
 /// Same type, same scale and zero point (or neither is quantized): values may be copied as stored.
 bool same_representation(const Operand& a, const Operand& b);
 
+/// factor * scale of x / scale of y, in double. TFLite Micro's sources of August 2026 divide in
+/// float in some kernels; its releases after that do not, and give other bytes for int16 (measured
+/// on RELU, ABS, LEAKY_RELU and SUB of the release of 2026-10-23).
+inline double scale_ratio(const Operand& x, const Operand& y, float factor = 1.0f) {
+  return static_cast<double>(scale_of(x)) * static_cast<double>(factor) /
+         static_cast<double>(scale_of(y));
+}
+
 /// unsupported where an integer operand's values would need rescaling to be copied.
 void require_same_representation(const Operand& a, const Operand& b);
 

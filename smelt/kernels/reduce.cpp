@@ -106,6 +106,10 @@ template <class T>
 Kernel quantized_sum(const PrepareArgs& args, bool mean) {
   const Operand& x = args.input(0);
   const Operand& y = args.output();
+  if (!x.quantization->quantized() && !y.quantization->quantized()) {
+    fail(ErrorKind::unsupported, "{} has no scale; sums of {} have a kernel only with one", x.name,
+         name(x.type));
+  }
   require_per_tensor(x);
   require_per_tensor(y);
   const ReducePlan plan = make_reduce_plan(args);
