@@ -32,7 +32,8 @@ void verify_quantization(const Tensor& tensor) {
 
 class GraphVerifier {
  public:
-  explicit GraphVerifier(const Graph& graph) : graph_(graph) {}
+  explicit GraphVerifier(const Graph& graph)
+      : graph_(graph), inputs_(graph.inputs().begin(), graph.inputs().end()) {}
 
   void run() {
     for (const TensorId id : graph_.tensors()) {
@@ -67,7 +68,7 @@ class GraphVerifier {
 
   bool readable(TensorId id) const {
     const Tensor& tensor = graph_.tensor(id);
-    return tensor.is_constant || tensor.is_variable || graph_.is_input(id) ||
+    return tensor.is_constant || tensor.is_variable || inputs_.contains(id) ||
            produced_.contains(id);
   }
 
@@ -100,6 +101,7 @@ class GraphVerifier {
   }
 
   const Graph& graph_;
+  const std::set<TensorId> inputs_;
   std::set<TensorId> produced_;
 };
 

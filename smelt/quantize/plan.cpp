@@ -98,8 +98,7 @@ class Planner {
 
   QuantPlan run() && {
     const RangeOf seen = [&](TensorId id) { return range_of(id); };
-    scales_ = choose_scales(graph_,
-                            [&](TensorId id) { return useful_range(graph_, id, seen); });
+    scales_ = choose_scales(graph_, [&](TensorId id) { return useful_range(graph_, id, seen); });
     for (const auto& [id, quantization] : scales_) {
       plan_.tensors[id] = {graph_.tensor(id).name, DataType::int8, quantization};
     }

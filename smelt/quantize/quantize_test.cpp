@@ -123,9 +123,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(RealModel{"pretrainedResnet.h5", "pretrainedResnet.tflite", {32, 32, 3}},
                     RealModel{"vww_96.h5", "vww_96_float.tflite", {96, 96, 3}},
                     RealModel{"ad01.h5", "ad01_fp32.tflite", {640}}),
-    [](const auto& model) {
-      return std::filesystem::path(model.param.keras).stem().string();
-    });
+    [](const auto& model) { return std::filesystem::path(model.param.keras).stem().string(); });
 
 }  // namespace
 }  // namespace smelt

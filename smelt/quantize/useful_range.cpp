@@ -12,7 +12,7 @@ TensorId added_before_relu(const Graph& graph, const Op& op, TensorId id) {
   if (activation != Activation::relu && activation != Activation::relu6) return TensorId::none;
   const TensorId other = op.input(0) == id ? op.input(1) : op.input(0);
   return other && other != id && graph.tensor(other).type == DataType::float32 ? other
-                                                                                 : TensorId::none;
+                                                                               : TensorId::none;
 }
 
 }  // namespace
