@@ -180,7 +180,7 @@ TEST(Program, ErrorsNameTheOp) {
   const Model model = std::move(b).build_model();
   const Error error = error_of([&] { Program::prepare(model); });
   EXPECT_EQ(error.kind(), ErrorKind::bad_file);
-  EXPECT_NE(std::string(error.what()).find("op 0 CONV_2D (stem)"), std::string::npos)
+  EXPECT_NE(std::string(error.what()).find("op 0 CONV_2D (layer stem)"), std::string::npos)
       << error.what();
 }
 
