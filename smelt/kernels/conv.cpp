@@ -101,16 +101,13 @@ Kernel prepare_conv_2d(const PrepareArgs& args) {
   if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16) {
     return plain_conv(s, std::move(op));
   }
-  const Im2Col rows{
+  const Im2Col shape{
       .window = s.window, .batch = s.batch, .channels = s.inputs, .row_channels = s.group_inputs};
   const int64_t k = s.window.cells() * s.group_inputs;
-  auto conv = std::make_shared<const ConvGemm>(make_conv_gemm(
-      args, op, rows, s.groups, [k](int64_t channel, int64_t i) { return channel * k + i; }));
-  return {[conv](const InvokeArgs& in) {
-            run_conv_gemm(*conv, in.inputs[0], 0, conv->row_count(), in.outputs[0], conv->outputs,
-                          in.scratch);
-          },
-          conv->scratch_bytes()};
+  return conv_gemm_kernel(
+      make_conv_gemm(args, op, shape, dense_place(s.window, s.outputs), s.groups,
+                     [k](int64_t channel, int64_t i) { return channel * k + i; }),
+      0);
 }
 
 }  // namespace smelt

@@ -67,18 +67,14 @@ Kernel prepare_fully_connected(const PrepareArgs& args) {
     return plain_dense(s, std::move(op));
   }
   // A matrix product is a convolution of N images of one pixel.
-  const Im2Col rows{.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1},
-                    .batch = s.rows,
-                    .channels = s.inputs,
-                    .row_channels = s.inputs};
-  const int64_t inputs = s.inputs;
-  auto gemm = std::make_shared<const ConvGemm>(make_conv_gemm(
-      args, op, rows, 1, [inputs](int64_t channel, int64_t i) { return channel * inputs + i; }));
-  return {[gemm](const InvokeArgs& in) {
-            run_conv_gemm(*gemm, in.inputs[0], 0, gemm->row_count(), in.outputs[0], gemm->outputs,
-                          in.scratch);
-          },
-          gemm->scratch_bytes()};
+  const Window pixel{.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1};
+  const Im2Col shape{
+      .window = pixel, .batch = s.rows, .channels = s.inputs, .row_channels = s.inputs};
+  const int64_t k = s.inputs;
+  return conv_gemm_kernel(
+      make_conv_gemm(args, op, shape, dense_place(pixel, s.outputs), 1,
+                     [k](int64_t channel, int64_t i) { return channel * k + i; }),
+      0);
 }
 
 }  // namespace smelt

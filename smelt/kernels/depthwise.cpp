@@ -85,15 +85,6 @@ Kernel plain_depthwise(const DepthwiseShape& s, Weighted op) {
   }};
 }
 
-void set_cell_offsets(DepthwiseFast& fast) {
-  const Window& w = fast.window;
-  for (int64_t ky = 0; ky < w.filter_h; ++ky) {
-    for (int64_t kx = 0; kx < w.filter_w; ++kx) {
-      fast.cell_offset.push_back((ky * w.dilation_h * w.in_w + kx * w.dilation_w) * fast.channels);
-    }
-  }
-}
-
 /// Calls set(from, to) for every weight: index as stored, index as DepthwiseFast wants it.
 template <class Set>
 void for_each_weight(const DepthwiseShape& s, Set&& set) {
@@ -128,7 +119,6 @@ DepthwiseFast make_depthwise_fast(const PrepareArgs& args, const DepthwiseShape&
                      .range_float = op.float_range,
                      .x_zero = op.x_zero,
                      .type = args.output().type};
-  set_cell_offsets(fast);
   if (op.kind == WeightedKind::float32) {
     fast.weights_float = AlignedArray<float>(w.shape.elements());
     fast.bias_float = AlignedArray<float>(outputs);
@@ -147,6 +137,12 @@ DepthwiseFast make_depthwise_fast(const PrepareArgs& args, const DepthwiseShape&
   if (op.has_bias) {
     std::ranges::copy(by_plane(s, args.input(2).constant_as<int32_t>()), fast.bias_int.data());
   }
+  fast.bias_folded = AlignedArray<int32_t>(outputs);
+  std::copy_n(fast.bias_int.data(), outputs, fast.bias_folded.data());
+  for_each_weight(s, [&](int64_t from, int64_t to) {
+    int32_t& sum = fast.bias_folded[to / (s.window.cells() * s.inputs) * s.inputs + to % s.inputs];
+    sum = wrapping_add(sum, wrapping_mul(-op.x_zero, values[from]));
+  });
   const bool per_channel = op.multipliers.size() > 1;
   fast.requantization =
       Requantization(per_channel ? by_plane(s, op.multipliers.data()) : op.multipliers, outputs,
@@ -156,15 +152,12 @@ DepthwiseFast make_depthwise_fast(const PrepareArgs& args, const DepthwiseShape&
 
 /// One input channel: an ordinary convolution whose weights are stored transposed.
 Kernel single_input_channel(const PrepareArgs& args, const DepthwiseShape& s, const Weighted& op) {
-  const Im2Col rows{.window = s.window, .batch = s.batch};
+  const Im2Col shape{.window = s.window, .batch = s.batch};
   const int64_t outputs = s.outputs();
-  auto conv = std::make_shared<const ConvGemm>(make_conv_gemm(
-      args, op, rows, 1, [outputs](int64_t channel, int64_t i) { return i * outputs + channel; }));
-  return {[conv](const InvokeArgs& in) {
-            run_conv_gemm(*conv, in.inputs[0], 0, conv->row_count(), in.outputs[0], conv->outputs,
-                          in.scratch);
-          },
-          conv->scratch_bytes()};
+  return conv_gemm_kernel(
+      make_conv_gemm(args, op, shape, dense_place(s.window, outputs), 1,
+                     [outputs](int64_t channel, int64_t i) { return i * outputs + channel; }),
+      0);
 }
 
 }  // namespace

@@ -11,160 +11,235 @@ namespace smelt {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The cells of one window that lie inside the image.
+/// The cells that the windows at hand have inside the image.
 struct Cells {
-  const int64_t* offset;  ///< from the base pointer, in values
-  const int64_t* index;   ///< row of the weights
+  const int64_t* offset;  ///< from a window's first value in x
+  const int64_t* weight;  ///< from a plane's first weight
   int64_t count;
+  bool all;  ///< of the filter
+};
+
+/// Windows to compute together: P of them, `step` values apart in x.
+template <class T>
+struct Windows {
+  const T* x;
+  int64_t step;
 };
 
 struct FloatLanes {
-  using X = float;
-  using Y = float;
-  static constexpr int kVectors = 4;
-  template <int V, class D>
-  static HWY_INLINE void Run(D, const DepthwiseFast& op, const float* x, const Cells& cells,
-                             int64_t plane, int64_t channel, float* y) {
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(D()));
-    const D d;
+  using T = float;
+  using Tag = hn::ScalableTag<float>;
+  template <size_t kLanes>
+  using Capped = hn::CappedTag<float, kLanes>;
+
+  /// V vectors of channels from `channel` on, of P windows; results are y_step values apart.
+  template <int P, int V, class D>
+  static HWY_NOINLINE void Run(D d, const DepthwiseFast& op, const Windows<T>& windows,
+                               const Cells& cells, int64_t plane, int64_t channel, T* y,
+                               int64_t y_step) {
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     const int64_t column = plane * op.channels + channel;
     const float* w = op.weights_float.data() + plane * op.window.cells() * op.channels + channel;
-    hn::Vec<D> sum[V];
+    hn::Vec<D> sum[P][V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[v] = hn::LoadU(d, op.bias_float.data() + column + v * lanes);
-    for (int64_t i = 0; i < cells.count; ++i) {
-      const float* from = x + cells.offset[i] + channel;
-      const float* weights = w + cells.index[i] * op.channels;
-#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 2
       for (int v = 0; v < V; ++v) {
-        sum[v] =
-            hn::MulAdd(hn::LoadU(d, from + v * lanes), hn::LoadU(d, weights + v * lanes), sum[v]);
+        sum[p][v] = hn::LoadU(d, op.bias_float.data() + column + v * lanes);
+      }
+    }
+    for (int64_t i = 0; i < cells.count; ++i) {
+      const float* from = windows.x + cells.offset[i] + channel;
+      const float* weights = w + cells.weight[i];
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        const auto weight = hn::LoadU(d, weights + v * lanes);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) {
+          const auto x = hn::LoadU(d, from + p * windows.step + v * lanes);
+          sum[p][v] = hn::MulAdd(x, weight, sum[p][v]);
+        }
       }
     }
     const auto low = hn::Set(d, op.range_float.low);
     const auto high = hn::Set(d, op.range_float.high);
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      hn::StoreU(hn::Min(high, hn::Max(low, sum[v])), d, y + v * lanes);
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        const auto value = hn::Min(high, hn::Max(low, sum[p][v]));
+        hn::StoreU(value, d, y + p * y_step + v * lanes);
+      }
     }
   }
-  using Tag = hn::ScalableTag<float>;
-  template <size_t kLanes>
-  using Capped = hn::CappedTag<float, kLanes>;
 };
 
-template <class T>
+template <class Element>
 struct IntLanes {
-  using X = T;
-  using Y = T;
-  static constexpr int kVectors = 4;
-  template <int V, class D>
-  static HWY_INLINE void Run(D, const DepthwiseFast& op, const T* x, const Cells& cells,
-                             int64_t plane, int64_t channel, T* y) {
-    const D d;
+  using T = Element;
+  using Tag = hn::ScalableTag<int32_t>;
+  template <size_t kLanes>
+  using Capped = hn::CappedTag<int32_t, kLanes>;
+
+  template <int P, int V, class D>
+  static HWY_INLINE void Run(D d, const DepthwiseFast& op, const Windows<T>& windows,
+                             const Cells& cells, int64_t plane, int64_t channel, T* y,
+                             int64_t y_step) {
+    // The zero point of x is part of the bias where all cells count.
+    if (cells.all) {
+      RunSums<true, P, V>(d, op, windows, cells, plane, channel, y, y_step);
+    } else {
+      RunSums<false, P, V>(d, op, windows, cells, plane, channel, y, y_step);
+    }
+  }
+
+  template <bool kFolded, int P, int V, class D>
+  static HWY_NOINLINE void RunSums(D d, const DepthwiseFast& op, const Windows<T>& windows,
+                                   const Cells& cells, int64_t plane, int64_t channel, T* y,
+                                   int64_t y_step) {
     const hn::Rebind<T, D> narrow;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     const int64_t column = plane * op.channels + channel;
     const int32_t* w = op.weights_int.data() + plane * op.window.cells() * op.channels + channel;
+    const int32_t* bias = (kFolded ? op.bias_folded : op.bias_int).data() + column;
     const auto zero = hn::Set(d, op.x_zero);
-    hn::Vec<D> sum[V];
+    hn::Vec<D> sum[P][V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[v] = hn::LoadU(d, op.bias_int.data() + column + v * lanes);
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) sum[p][v] = hn::LoadU(d, bias + v * lanes);
+    }
     for (int64_t i = 0; i < cells.count; ++i) {
-      const T* from = x + cells.offset[i] + channel;
-      const int32_t* weights = w + cells.index[i] * op.channels;
-#pragma GCC unroll 4
+      const T* from = windows.x + cells.offset[i] + channel;
+      const int32_t* weights = w + cells.weight[i];
+#pragma GCC unroll 2
       for (int v = 0; v < V; ++v) {
-        const auto xv = hn::Sub(hn::PromoteTo(d, hn::LoadU(narrow, from + v * lanes)), zero);
-        sum[v] = AddProduct16(d, xv, hn::LoadU(d, weights + v * lanes), sum[v]);
+        const auto weight = hn::LoadU(d, weights + v * lanes);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) {
+          auto x = hn::PromoteTo(d, hn::LoadU(narrow, from + p * windows.step + v * lanes));
+          if (!kFolded) x = hn::Sub(x, zero);
+          sum[p][v] = AddProduct16(d, x, weight, sum[p][v]);
+          KeepInRegister(sum[p][v]);
+        }
       }
     }
+    if (op.requantization.any_left) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
 #pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) {
+          sum[p][v] = ShiftSum(d, sum[p][v], op.requantization, column + v * lanes);
+        }
+      }
+    }
+#pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
-      const auto value = RequantizeVector(d, sum[v], op.requantization, column + v * lanes);
-      hn::StoreU(hn::DemoteTo(narrow, value), narrow, y + v * lanes);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) {
+        const auto value = RequantizeVector(d, sum[p][v], op.requantization, column + v * lanes);
+        hn::StoreU(hn::DemoteTo(narrow, value), narrow, y + p * y_step + v * lanes);
+      }
     }
   }
-  using Tag = hn::ScalableTag<int32_t>;
-  template <size_t kLanes>
-  using Capped = hn::CappedTag<int32_t, kLanes>;
 };
 
-/// All channels of one plane (one m) at one position. Where channels do not fill whole vectors, the
-/// last vector starts earlier and computes some channels twice.
-template <class Kind, class D>
-HWY_INLINE void RunPlane(D d, const DepthwiseFast& op, const typename Kind::X* x,
-                         const Cells& cells, int64_t plane, typename Kind::Y* y) {
-  constexpr int V = Kind::kVectors;
+/// All channels of P windows; multiplier 1. Where channels do not fill whole vectors, the last
+/// vector starts earlier and computes some channels twice.
+template <class Kind, int P, class D>
+HWY_NOINLINE void RunWindows(D d, const DepthwiseFast& op, const Windows<typename Kind::T>& windows,
+                             const Cells& cells, typename Kind::T* y) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t channels = op.channels;
   int64_t c = 0;
-  for (; c + V * lanes <= op.channels; c += V * lanes) {
-    Kind::template Run<V>(d, op, x, cells, plane, c, y + c);
+  for (; c + 2 * lanes <= channels; c += 2 * lanes) {
+    Kind::template Run<P, 2>(d, op, windows, cells, 0, c, y + c, channels);
   }
-  for (; c + lanes <= op.channels; c += lanes) {
-    Kind::template Run<1>(d, op, x, cells, plane, c, y + c);
-  }
-  if (c < op.channels) {
-    c = op.channels - lanes;
-    Kind::template Run<1>(d, op, x, cells, plane, c, y + c);
+  for (; c < channels; c += lanes) {
+    c = std::min(c, channels - lanes);
+    Kind::template Run<P, 1>(d, op, windows, cells, 0, c, y + c, channels);
   }
 }
 
+/// One window with several outputs to each input channel, whose results do not lie side by side.
 template <class Kind, class D>
-HWY_INLINE void RunPosition(D d, const DepthwiseFast& op, const typename Kind::X* x,
-                            const Cells& cells, typename Kind::Y* y) {
-  if (op.multiplier == 1) return RunPlane<Kind>(d, op, x, cells, 0, y);
+HWY_NOINLINE void RunPlanes(D d, const DepthwiseFast& op, const Windows<typename Kind::T>& windows,
+                            const Cells& cells, typename Kind::T* y) {
+  using T = typename Kind::T;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t plane = 0; plane < op.multiplier; ++plane) {
     for (int64_t first = 0; first < op.channels; first += lanes) {
       const int64_t c = std::min(first, op.channels - lanes);
-      HWY_ALIGN typename Kind::Y values[HWY_MAX_BYTES / sizeof(typename Kind::Y)];
-      Kind::template Run<1>(d, op, x, cells, plane, c, values);
+      HWY_ALIGN T values[HWY_MAX_BYTES / sizeof(T)];
+      Kind::template Run<1, 1>(d, op, windows, cells, plane, c, values, 0);
       for (int64_t i = 0; i < lanes; ++i) y[(c + i) * op.multiplier + plane] = values[i];
     }
   }
 }
 
-/// Cells inside the image for the window whose first cell is at (y, x).
+/// Cells inside the image for a window whose first cell is at (y, x).
 HWY_INLINE Cells InsideCells(const DepthwiseFast& op, int64_t y, int64_t x, int64_t* scratch) {
   const Window& w = op.window;
   const CellRange ys = cells_inside(y, w.dilation_h, w.filter_h, w.in_h);
   const CellRange xs = cells_inside(x, w.dilation_w, w.filter_w, w.in_w);
-  int64_t* index = scratch + w.cells();
+  int64_t* weight = scratch + w.cells();
   int64_t count = 0;
   for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
     for (int64_t kx = xs.begin; kx < xs.end; ++kx, ++count) {
-      index[count] = ky * w.filter_w + kx;
-      scratch[count] = op.cell_offset[static_cast<size_t>(index[count])];
+      scratch[count] = (ky * w.dilation_h * w.in_w + kx * w.dilation_w) * op.channels;
+      weight[count] = (ky * w.filter_w + kx) * op.channels;
     }
   }
-  return {scratch, index, count};
+  return {scratch, weight, count, count == w.cells()};
+}
+
+/// One line of y. Windows that are whole from left to right share their cells.
+template <class Kind, class D>
+HWY_INLINE void RunLine(D d, const DepthwiseFast& op, const typename Kind::T* line, int64_t iy,
+                        typename Kind::T* y, int64_t* scratch) {
+  constexpr int kTogether = 4;
+  const Window& w = op.window;
+  const int64_t reach = (int64_t{w.filter_w} - 1) * w.dilation_w;
+  const int64_t outputs = op.channels * op.multiplier;
+  const int64_t step = w.stride_w * op.channels;
+  bool shared = false;
+  Cells cells{nullptr, nullptr, 0, false};
+  for (int64_t ox = 0; ox < w.out_w;) {
+    const int64_t ix = ox * w.stride_w + w.origin_w;
+    const auto whole = [&](int64_t x) { return x >= 0 && x + reach < w.in_w; };
+    const bool shares = whole(ix);
+    if (!shares || !shared) cells = InsideCells(op, iy, ix, scratch);
+    shared = shares;
+    const Windows<typename Kind::T> windows{line + ix * op.channels, step};
+    if (op.multiplier > 1) {
+      RunPlanes<Kind>(d, op, windows, cells, y + ox * outputs);
+      ++ox;
+    } else if (shares && ox + kTogether <= w.out_w && whole(ix + (kTogether - 1) * w.stride_w)) {
+      RunWindows<Kind, kTogether>(d, op, windows, cells, y + ox * outputs);
+      ox += kTogether;
+    } else {
+      RunWindows<Kind, 1>(d, op, windows, cells, y + ox * outputs);
+      ++ox;
+    }
+  }
 }
 
 template <class Kind, class D>
-HWY_NOINLINE void RunImages(D d, const DepthwiseFast& op, const typename Kind::X* x,
-                            typename Kind::Y* y, int64_t* scratch) {
+HWY_INLINE void RunImages(D d, const DepthwiseFast& op, const typename Kind::T* x,
+                          typename Kind::T* y, int64_t* scratch) {
   const Window& w = op.window;
   const int64_t line = w.in_w * op.channels;
   for (int64_t n = 0; n < op.batch; ++n, x += w.in_h * line) {
-    for (int64_t oy = 0; oy < w.out_h; ++oy) {
+    for (int64_t oy = 0; oy < w.out_h; ++oy, y += w.out_w * op.channels * op.multiplier) {
       const int64_t iy = oy * w.stride_h + w.origin_h;
-      Cells cells{nullptr, nullptr, 0};
-      bool whole_before = false;  // windows that are whole from left to right share their cells
-      for (int64_t ox = 0; ox < w.out_w; ++ox, y += op.channels * op.multiplier) {
-        const int64_t ix = ox * w.stride_w + w.origin_w;
-        const bool whole = ix >= 0 && ix + (w.filter_w - 1) * int64_t{w.dilation_w} < w.in_w;
-        if (!whole || !whole_before) cells = InsideCells(op, iy, ix, scratch);
-        whole_before = whole;
-        RunPosition<Kind>(d, op, x + iy * line + ix * op.channels, cells, y);
-      }
+      RunLine<Kind>(d, op, x + iy * line, iy, y, scratch);
     }
   }
 }
 
 template <class Kind>
-HWY_INLINE void RunDepthwise(const DepthwiseFast& op, const typename Kind::X* x,
-                             typename Kind::Y* y, int64_t* scratch) {
+HWY_INLINE void RunDepthwise(const DepthwiseFast& op, const typename Kind::T* x,
+                             typename Kind::T* y, int64_t* scratch) {
   const typename Kind::Tag d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   if (op.channels >= lanes) return RunImages<Kind>(d, op, x, y, scratch);

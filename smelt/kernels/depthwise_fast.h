@@ -12,7 +12,6 @@ struct DepthwiseFast {
   int64_t batch = 1;
   int64_t channels = 2;  ///< C, at least 2
   int64_t multiplier = 1;
-  std::vector<int64_t> cell_offset;  ///< from the window's first cell to each cell, in values of x
 
   AlignedArray<float> weights_float;
   AlignedArray<float> bias_float;
@@ -20,11 +19,12 @@ struct DepthwiseFast {
 
   AlignedArray<int32_t> weights_int;  ///< low 16 bits hold the weight, the others are 0
   AlignedArray<int32_t> bias_int;
-  Requantization requantization;  ///< columns are m * C + c
+  AlignedArray<int32_t> bias_folded;  ///< bias - x_zero * sum of the weights
+  Requantization requantization;      ///< columns are m * C + c
   int32_t x_zero = 0;
   DataType type = DataType::int8;  ///< or uint8, of x and y
 
-  /// For the cells of the window at hand: offset in x, and index of the cell.
+  /// For the cells of the window at hand: where they are in x, and where their weights are.
   int64_t scratch_bytes() const {
     return window.cells() * 2 * static_cast<int64_t>(sizeof(int64_t));
   }

@@ -77,10 +77,13 @@ TEST(FixedPoint, VectorsRequantizeAlike) {
     const int32_t zero = random.between(-128, 127);
     const IntRange range{random.between(-128, 0), random.between(0, 127)};
     for_each_target([&] {
-      const IntGemm gemm = pack_int_gemm(columns, 0, sums.data(), multipliers, zero, range,
-                                         DataType::int8, false, [](int64_t, int64_t) { return 0; });
+      const IntGemm gemm = pack_int_gemm(
+          columns, 0, 1,
+          {.bias = sums.data(), .multipliers = multipliers, .zero = zero, .range = range},
+          [](int64_t, int64_t) { return 0; });
       std::vector<int8_t> y(columns);
-      gemm.run(gemm, nullptr, 0, 1, y.data(), columns);
+      const int16_t* nothing = nullptr;
+      gemm.run(gemm, {.segments = &nothing}, 1, y.data(), columns);
       for (int64_t i = 0; i < columns; ++i) {
         const int32_t expected =
             clamp(wrapping_add(apply_multiplier(sums[i], multipliers[i]), zero), range);

@@ -6,12 +6,18 @@ namespace smelt {
 
 Requantization::Requantization(const std::vector<FixedMultiplier>& multipliers, int64_t columns,
                                int64_t padded, int32_t zero_point, IntRange values)
-    : multiplier(padded), left(padded), right(padded), zero(zero_point), range(values) {
+    : multiplier(padded),
+      left(padded),
+      right(padded),
+      mask(padded),
+      zero(zero_point),
+      range(values) {
   for (int64_t i = 0; i < columns; ++i) {
     const FixedMultiplier m = multipliers.size() == 1 ? multipliers[0] : multipliers.at(i);
     multiplier[i] = m.multiplier;
     left[i] = std::max(m.shift, 0);
     right[i] = std::max(-m.shift, 0);
+    mask[i] = static_cast<int32_t>((int64_t{1} << right[i]) - 1);
     any_left = any_left || m.shift > 0;
   }
 }

@@ -22,6 +22,12 @@ class AlignedArray {
             ::operator new (static_cast<size_t>(size) * sizeof(T) + 64, std::align_val_t{64}))) {
     std::uninitialized_fill_n(data_.get(), size, T{});
   }
+  /// Memory that somebody else owns, under the same type.
+  static AlignedArray view(T* data) {
+    AlignedArray array;
+    array.data_ = {data, Free{false}};
+    return array;
+  }
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
   T& operator[](int64_t i) { return data_.get()[i]; }
@@ -34,6 +40,16 @@ class AlignedArray {
   std::unique_ptr<T, Free> data_;
 };
 
+/// M rows of x, each of `count` segments of equal length that follow each other in K: segment s of
+/// row m starts at segments[s] + m * stride. An ordinary matrix has one segment; the windows of a
+/// convolution have one for each line of the filter, and rows overlap.
+template <class T>
+struct GemmRows {
+  const T* const* segments = nullptr;
+  int64_t count = 1;
+  int64_t stride = 0;
+};
+
 /// Packed float weights: panels of 2 * lanes columns (the last one of `lanes` where no more are
 /// left), each [K, columns]. Bias has a value for every packed column.
 struct FloatGemm {
@@ -42,8 +58,8 @@ struct FloatGemm {
   AlignedArray<float> weights;
   AlignedArray<float> bias;
   FloatRange range;
-  /// Rows of x are ldx values apart, rows of y ldy.
-  void (*run)(const FloatGemm& gemm, const float* x, int64_t ldx, int64_t m, float* y,
+  /// Rows of y are ldy values apart.
+  void (*run)(const FloatGemm& gemm, const GemmRows<float>& x, int64_t m, float* y,
               int64_t ldy) = nullptr;
 };
 
@@ -52,6 +68,7 @@ struct Requantization {
   AlignedArray<int32_t> multiplier;
   AlignedArray<int32_t> left;   ///< shift left before the product
   AlignedArray<int32_t> right;  ///< rounding shift right after it
+  AlignedArray<int32_t> mask;   ///< the bits that it drops: 2^right - 1
   bool any_left = false;
   int32_t zero = 0;
   IntRange range;
@@ -62,30 +79,30 @@ struct Requantization {
                  int32_t zero, IntRange range);
 };
 
-/// Packed integer weights: panels as above, each [K/2, columns, 2] (K rounded up to even), as int8,
-/// or as int16 where a zero point of the weights was subtracted. x is int16 with its zero point
-/// subtracted, |x| < 2^9 and |w| < 2^9, so that a pair of products fits; the sums are exact modulo
-/// 2^32 as those of the reference are.
+/// Packed integer weights: panels as above, each [depth/2, columns, 2], as int8, or as int16 where
+/// a zero point of the weights was subtracted. Segments of odd length have a weight of 0 behind
+/// them, so that x must be readable one value further. x is int16 with its zero point subtracted,
+/// |x| < 2^9 and |w| < 2^9, so that a pair of products fits; the sums are exact modulo 2^32 as
+/// those of the reference are.
 struct IntGemm {
   int64_t n = 0;
-  int64_t k = 0;
-  int64_t depth = 0;  ///< k rounded up to even; x[k] must be readable, and counts for nothing
+  int64_t depth = 0;  ///< K with every segment rounded up to even
   AlignedArray<int8_t> weights8;
   AlignedArray<int16_t> weights16;
   AlignedArray<int32_t> bias;
   Requantization requantization;
   DataType output = DataType::int8;  ///< or uint8
-  /// Rows of x are ldx values apart, rows of y ldy bytes.
-  void (*run)(const IntGemm& gemm, const int16_t* x, int64_t ldx, int64_t m, void* y,
+  /// Rows of y are ldy bytes apart.
+  void (*run)(const IntGemm& gemm, const GemmRows<int16_t>& x, int64_t m, void* y,
               int64_t ldy) = nullptr;
 };
 
 /// 32-bit lanes of the vectors on this machine, and the products made for them.
 struct GemmKernels {
   int lanes = 1;
-  void (*float32)(const FloatGemm&, const float*, int64_t, int64_t, float*, int64_t) = nullptr;
-  void (*int8)(const IntGemm&, const int16_t*, int64_t, int64_t, void*, int64_t) = nullptr;
-  void (*int16)(const IntGemm&, const int16_t*, int64_t, int64_t, void*, int64_t) = nullptr;
+  decltype(FloatGemm::run) float32 = nullptr;
+  decltype(IntGemm::run) int8 = nullptr;
+  decltype(IntGemm::run) int16 = nullptr;
 };
 GemmKernels gemm_kernels();
 
@@ -125,36 +142,50 @@ FloatGemm pack_float_gemm(int64_t n, int64_t k, const float* bias, FloatRange ra
   return gemm;
 }
 
-/// The same for integers; `wide` packs int16 (for weights outside of int8).
+/// What an integer product needs besides its weights.
+struct IntGemmOptions {
+  const int32_t* bias = nullptr;  ///< may be null
+  std::vector<FixedMultiplier> multipliers;
+  int32_t zero = 0;
+  IntRange range;
+  DataType output = DataType::int8;
+  bool wide = false;  ///< pack int16, for weights outside of int8
+};
+
+/// The same for integers, with K in `segments` segments.
 template <class Weight>
-IntGemm pack_int_gemm(int64_t n, int64_t k, const int32_t* bias,
-                      const std::vector<FixedMultiplier>& multipliers, int32_t zero, IntRange range,
-                      DataType output, bool wide, Weight&& weight) {
+IntGemm pack_int_gemm(int64_t n, int64_t k, int64_t segments, const IntGemmOptions& options,
+                      Weight&& weight) {
   const GemmKernels kernels = gemm_kernels();
   const int64_t padded = round_up(n, kernels.lanes);
-  const int64_t depth = round_up(k, 2);
-  IntGemm gemm{.n = n,
-               .k = k,
-               .depth = depth,
-               .bias = AlignedArray<int32_t>(padded),
-               .requantization = Requantization(multipliers, n, padded, zero, range),
-               .output = output,
-               .run = wide ? kernels.int16 : kernels.int8};
-  (wide ? void(gemm.weights16 = AlignedArray<int16_t>(padded * depth))
-        : void(gemm.weights8 = AlignedArray<int8_t>(padded * depth)));
-  for_each_packed_column(n, depth, kernels.lanes, 2,
-                         [&](int64_t col, int64_t offset, int64_t step) {
-                           for (int64_t i = 0; i < k; ++i) {
-                             const int64_t at = offset + i / 2 * step + i % 2;
-                             const int32_t value = weight(col, i);
-                             if (wide) {
-                               gemm.weights16[at] = static_cast<int16_t>(value);
-                             } else {
-                               gemm.weights8[at] = static_cast<int8_t>(value);
-                             }
-                           }
-                           if (bias != nullptr) gemm.bias[col] = bias[col];
-                         });
+  const int64_t length = k / segments;
+  const int64_t depth = round_up(length, 2) * segments;
+  IntGemm gemm{
+      .n = n,
+      .depth = depth,
+      .bias = AlignedArray<int32_t>(padded),
+      .requantization = Requantization(options.multipliers, n, padded, options.zero, options.range),
+      .output = options.output,
+      .run = options.wide ? kernels.int16 : kernels.int8};
+  if (options.wide) {
+    gemm.weights16 = AlignedArray<int16_t>(padded * depth);
+  } else {
+    gemm.weights8 = AlignedArray<int8_t>(padded * depth);
+  }
+  for_each_packed_column(
+      n, depth, kernels.lanes, 2, [&](int64_t col, int64_t offset, int64_t step) {
+        for (int64_t i = 0; i < k; ++i) {
+          const int64_t at = i / length * round_up(length, 2) + i % length;  // k > 0, so length > 0
+          const int64_t to = offset + at / 2 * step + at % 2;
+          const int32_t value = weight(col, i);
+          if (options.wide) {
+            gemm.weights16[to] = static_cast<int16_t>(value);
+          } else {
+            gemm.weights8[to] = static_cast<int8_t>(value);
+          }
+        }
+        if (options.bias != nullptr) gemm.bias[col] = options.bias[col];
+      });
   return gemm;
 }
 

@@ -12,15 +12,17 @@ namespace smelt {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// R rows times V vectors of columns. K is cut into U interleaved sums where R is small, so that
-/// enough independent multiply-adds are under way.
+/// R rows from `row` on times V vectors of columns. K is cut into U interleaved sums where R is
+/// small, so that enough independent multiply-adds are under way.
 template <int R, int V, int U>
-HWY_INLINE void FloatTile(const FloatGemm& g, const float* HWY_RESTRICT x, int64_t ldx,
-                          int64_t column, float* HWY_RESTRICT y, int64_t ldy) {
+HWY_NOINLINE void FloatTile(const FloatGemm& g, const GemmRows<float>& x, int64_t row, int64_t column,
+                          float* HWY_RESTRICT y, int64_t ldy) {
   const hn::ScalableTag<float> d;
   using Vec = hn::Vec<decltype(d)>;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t width = V * lanes;
+  const int64_t length = g.k / x.count;
+  const int64_t stride = x.stride;
   const float* HWY_RESTRICT w = g.weights.data() + column * g.k;
   Vec sum[U][R][V];
 #pragma GCC unroll 4
@@ -31,29 +33,33 @@ HWY_INLINE void FloatTile(const FloatGemm& g, const float* HWY_RESTRICT x, int64
       for (int v = 0; v < V; ++v) sum[u][r][v] = hn::Zero(d);
     }
   }
-  int64_t k = 0;
-  for (; k + U <= g.k; k += U) {
+  for (int64_t s = 0; s < x.count; ++s) {
+    const float* HWY_RESTRICT from = x.segments[s] + row * stride;
+    int64_t k = 0;
+    for (; k + U <= length; k += U) {
 #pragma GCC unroll 4
-    for (int u = 0; u < U; ++u) {
-      Vec wv[V];
+      for (int u = 0; u < U; ++u) {
+        Vec wv[V];
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) wv[v] = hn::Load(d, w + u * width + v * lanes);
+        for (int v = 0; v < V; ++v) wv[v] = hn::Load(d, w + u * width + v * lanes);
+#pragma GCC unroll 6
+        for (int r = 0; r < R; ++r) {
+          const Vec xv = hn::Set(d, from[r * stride + k + u]);
+#pragma GCC unroll 2
+          for (int v = 0; v < V; ++v) sum[u][r][v] = hn::MulAdd(xv, wv[v], sum[u][r][v]);
+        }
+      }
+      w += U * width;
+    }
+    if (U == 1) continue;
+    for (; k < length; ++k, w += width) {
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r) {
-        const Vec xv = hn::Set(d, x[r * ldx + k + u]);
+        const Vec xv = hn::Set(d, from[r * stride + k]);
 #pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) sum[u][r][v] = hn::MulAdd(xv, wv[v], sum[u][r][v]);
-      }
-    }
-    w += U * width;
-  }
-  for (; k < g.k; ++k, w += width) {
-#pragma GCC unroll 6
-    for (int r = 0; r < R; ++r) {
-      const Vec xv = hn::Set(d, x[r * ldx + k]);
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
-        sum[0][r][v] = hn::MulAdd(xv, hn::Load(d, w + v * lanes), sum[0][r][v]);
+        for (int v = 0; v < V; ++v) {
+          sum[0][r][v] = hn::MulAdd(xv, hn::Load(d, w + v * lanes), sum[0][r][v]);
+        }
       }
     }
   }
@@ -69,7 +75,7 @@ HWY_INLINE void FloatTile(const FloatGemm& g, const float* HWY_RESTRICT x, int64
       for (int u = 1; u < U; ++u) total = hn::Add(total, sum[u][r][v]);
       total = hn::Add(total, hn::Load(d, g.bias.data() + column + v * lanes));
       total = hn::Min(high, hn::Max(low, total));
-      float* to = y + r * ldy + v * lanes;
+      float* to = y + (row + r) * ldy + v * lanes;
       const int64_t count = valid - v * lanes;
       if (count >= lanes) {
         hn::StoreU(total, d, to);
@@ -82,40 +88,44 @@ HWY_INLINE void FloatTile(const FloatGemm& g, const float* HWY_RESTRICT x, int64
   }
 }
 
+/// One panel of columns. Rows are dealt out evenly to tiles, because small tiles are slow.
 template <int V>
-HWY_NOINLINE void FloatPanel(const FloatGemm& g, const float* x, int64_t ldx, int64_t m,
+HWY_NOINLINE void FloatPanel(const FloatGemm& g, const GemmRows<float>& x, int64_t m,
                              int64_t column, float* y, int64_t ldy) {
-  int64_t row = 0;
-  for (; row + 6 <= m; row += 6) {
-    FloatTile<6, V, 1>(g, x + row * ldx, ldx, column, y + row * ldy, ldy);
-  }
-  x += row * ldx;
-  y += row * ldy;
-  switch (m - row) {
-    case 5:
-      return FloatTile<5, V, 1>(g, x, ldx, column, y, ldy);
-    case 4:
-      return FloatTile<4, V, 1>(g, x, ldx, column, y, ldy);
-    case 3:
-      return FloatTile<3, V, 2>(g, x, ldx, column, y, ldy);
-    case 2:
-      return FloatTile<2, V, 2>(g, x, ldx, column, y, ldy);
-    case 1:
-      return FloatTile<1, V, 4>(g, x, ldx, column, y, ldy);
-    default:
-      return;
+  for (int64_t row = 0, tiles = (m + 5) / 6; tiles > 0; --tiles) {
+    const int64_t rows = (m - row + tiles - 1) / tiles;
+    switch (rows) {
+      case 6:
+        FloatTile<6, V, 1>(g, x, row, column, y, ldy);
+        break;
+      case 5:
+        FloatTile<5, V, 1>(g, x, row, column, y, ldy);
+        break;
+      case 4:
+        FloatTile<4, V, 1>(g, x, row, column, y, ldy);
+        break;
+      case 3:
+        FloatTile<3, V, 2>(g, x, row, column, y, ldy);
+        break;
+      case 2:
+        FloatTile<2, V, 2>(g, x, row, column, y, ldy);
+        break;
+      default:
+        FloatTile<1, V, 4>(g, x, row, column, y, ldy);
+    }
+    row += rows;
   }
 }
 
-void RunFloat(const FloatGemm& g, const float* x, int64_t ldx, int64_t m, float* y, int64_t ldy) {
+void RunFloat(const FloatGemm& g, const GemmRows<float>& x, int64_t m, float* y, int64_t ldy) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t padded = round_up(g.n, lanes);
   for (int64_t column = 0; column < padded; column += 2 * lanes) {
     if (padded - column > lanes) {
-      FloatPanel<2>(g, x, ldx, m, column, y + column, ldy);
+      FloatPanel<2>(g, x, m, column, y + column, ldy);
     } else {
-      FloatPanel<1>(g, x, ldx, m, column, y + column, ldy);
+      FloatPanel<1>(g, x, m, column, y + column, ldy);
     }
   }
 }

@@ -8,14 +8,14 @@ namespace smelt {
 
 struct FloatGemmKernel {
   int lanes = 1;
-  void (*run)(const FloatGemm&, const float*, int64_t, int64_t, float*, int64_t) = nullptr;
+  decltype(FloatGemm::run) run = nullptr;
 };
 FloatGemmKernel float_gemm_kernel();
 
 struct IntGemmKernel {
   int lanes = 1;
-  void (*int8)(const IntGemm&, const int16_t*, int64_t, int64_t, void*, int64_t) = nullptr;
-  void (*int16)(const IntGemm&, const int16_t*, int64_t, int64_t, void*, int64_t) = nullptr;
+  decltype(IntGemm::run) int8 = nullptr;
+  decltype(IntGemm::run) int16 = nullptr;
 };
 IntGemmKernel int_gemm_kernel();
 

@@ -2,6 +2,8 @@
 #define HWY_TARGET_INCLUDE "smelt/kernels/im2col.cpp"
 #include "hwy/foreach_target.h"
 // The line above includes this file once per instruction set.
+#include <algorithm>
+
 #include "hwy/highway.h"
 #include "smelt/kernels/im2col.h"
 
@@ -122,6 +124,34 @@ void Im2ColUint8(const Im2Col& s, const uint8_t* x, int32_t zero, int64_t first,
   CopyWindows(s, WideningCopy<uint8_t>{zero}, x, first, count, rows);
 }
 
+template <class Copy>
+HWY_INLINE void CopyLine(const Im2Col& s, LineCopy line, const Copy& copy,
+                         const typename Copy::From* image, const typename Copy::From* end,
+                         typename Copy::To* to) {
+  const Window& w = s.window;
+  const int64_t first = std::clamp<int64_t>(w.origin_w, 0, w.in_w);
+  const int64_t last = std::clamp<int64_t>(w.origin_w + line.columns, first, w.in_w);
+  const int64_t left = std::min<int64_t>(first - w.origin_w, line.columns) * s.channels;
+  const int64_t inside = (last - first) * s.channels;
+  Clear(to, std::max<int64_t>(left, 0));
+  to += std::max<int64_t>(left, 0);
+  copy(image + (line.iy * w.in_w + first) * s.channels, inside, end, to);
+  Clear(to + inside, line.columns * s.channels - std::max<int64_t>(left, 0) - inside);
+}
+
+void CopyLineFloat(const Im2Col& s, LineCopy line, const float* image, const float* end,
+                   float* to) {
+  CopyLine(s, line, FloatCopy{}, image, end, to);
+}
+void CopyLineInt8(const Im2Col& s, LineCopy line, const int8_t* image, const int8_t* end,
+                  int32_t zero, int16_t* to) {
+  CopyLine(s, line, WideningCopy<int8_t>{zero}, image, end, to);
+}
+void CopyLineUint8(const Im2Col& s, LineCopy line, const uint8_t* image, const uint8_t* end,
+                   int32_t zero, int16_t* to) {
+  CopyLine(s, line, WideningCopy<uint8_t>{zero}, image, end, to);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace smelt
 HWY_AFTER_NAMESPACE();
@@ -131,6 +161,9 @@ namespace smelt {
 HWY_EXPORT(Im2ColFloat);
 HWY_EXPORT(Im2ColInt8);
 HWY_EXPORT(Im2ColUint8);
+HWY_EXPORT(CopyLineFloat);
+HWY_EXPORT(CopyLineInt8);
+HWY_EXPORT(CopyLineUint8);
 
 void im2col(const Im2Col& s, const float* x, int64_t first, int64_t count, float* rows) {
   HWY_DYNAMIC_DISPATCH(Im2ColFloat)(s, x, first, count, rows);
@@ -142,6 +175,17 @@ void im2col(const Im2Col& s, const int8_t* x, int32_t zero, int64_t first, int64
 void im2col(const Im2Col& s, const uint8_t* x, int32_t zero, int64_t first, int64_t count,
             int16_t* rows) {
   HWY_DYNAMIC_DISPATCH(Im2ColUint8)(s, x, zero, first, count, rows);
+}
+void copy_line(const Im2Col& s, LineCopy line, const float* image, const float* end, float* to) {
+  HWY_DYNAMIC_DISPATCH(CopyLineFloat)(s, line, image, end, to);
+}
+void copy_line(const Im2Col& s, LineCopy line, const int8_t* image, const int8_t* end, int32_t zero,
+               int16_t* to) {
+  HWY_DYNAMIC_DISPATCH(CopyLineInt8)(s, line, image, end, zero, to);
+}
+void copy_line(const Im2Col& s, LineCopy line, const uint8_t* image, const uint8_t* end,
+               int32_t zero, int16_t* to) {
+  HWY_DYNAMIC_DISPATCH(CopyLineUint8)(s, line, image, end, zero, to);
 }
 }  // namespace smelt
 #endif

@@ -34,4 +34,17 @@ void im2col(const Im2Col& shape, const int8_t* x, int32_t zero, int64_t first, i
 void im2col(const Im2Col& shape, const uint8_t* x, int32_t zero, int64_t first, int64_t count,
             int16_t* rows);
 
+/// Copies line iy of an image's window columns: `columns` pixels from origin_w on, those outside of
+/// the image as 0. Up to kIm2ColSlack values behind them are overwritten, too. `image` is the first
+/// value of the image, `end` the end of the tensor.
+struct LineCopy {
+  int64_t iy = 0;
+  int64_t columns = 0;
+};
+void copy_line(const Im2Col& shape, LineCopy line, const float* image, const float* end, float* to);
+void copy_line(const Im2Col& shape, LineCopy line, const int8_t* image, const int8_t* end,
+               int32_t zero, int16_t* to);
+void copy_line(const Im2Col& shape, LineCopy line, const uint8_t* image, const uint8_t* end,
+               int32_t zero, int16_t* to);
+
 }  // namespace smelt

@@ -21,8 +21,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 #if HWY_TARGET == HWY_SCALAR
 
 template <class D, class V>
+HWY_INLINE V ShiftSum(D d, V sum, const Requantization& q, int64_t column) {
+  return hn::Set(d, wrapping_shift_left(hn::GetLane(sum), q.left[column]));
+}
+
+template <class D, class V>
 HWY_INLINE V RequantizeVector(D d, V sum, const Requantization& q, int64_t column) {
-  const FixedMultiplier m{q.multiplier[column], q.left[column] - q.right[column]};
+  const FixedMultiplier m{q.multiplier[column], -q.right[column]};
   const int32_t value = wrapping_add(apply_multiplier(hn::GetLane(sum), m), q.zero);
   return hn::Set(d, clamp(value, q.range));
 }
@@ -33,33 +38,41 @@ HWY_INLINE V AddProduct16(D d, V a, V b, V sum) {
   return hn::Set(d, wrapping_add(hn::GetLane(sum), hn::GetLane(a) * weight));
 }
 
+template <class V>
+HWY_INLINE void KeepInRegister(V&) {}
+
 #else
 
 /// round(a * b / 2^31) per lane, for b >= 0: the low 32 bits of (a * b + 2^30) >> 31, which is what
-/// saturating_rounding_doubling_high_mul gives where nothing saturates.
+/// saturating_rounding_doubling_high_mul gives where nothing saturates. b is in memory, with one
+/// more value readable behind its lanes.
 template <class D, class V>
-HWY_INLINE V HighMul(D d, V a, V b) {
+HWY_INLINE V HighMul(D d, V a, const int32_t* b) {
   const hn::Repartition<int64_t, D> d64;
   const hn::Repartition<uint64_t, D> du64;
   const auto nudge = hn::Set(d64, int64_t{1} << 30);
   const auto odd_a = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(du64, a)));
-  const auto odd_b = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(du64, b)));
-  const auto even = hn::Add(hn::MulEven(a, b), nudge);
-  const auto odd = hn::Add(hn::MulEven(odd_a, odd_b), nudge);
-  return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<1>(odd)),
+  const auto even = hn::Add(hn::MulEven(a, hn::LoadU(d, b)), nudge);
+  const auto odd = hn::Add(hn::MulEven(odd_a, hn::LoadU(d, b + 1)), nudge);
+  return hn::OddEven(hn::BitCast(d, hn::Add(odd, odd)),
                      hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(du64, even))));
 }
 
-/// Sums of the columns from `column` on to stored values.
+/// The shift to the left, where some column has one: before RequantizeVector, and apart from it so
+/// that its branch does not split the code between many sums that are to stay in registers.
+template <class D, class V>
+HWY_INLINE V ShiftSum(D d, V sum, const Requantization& q, int64_t column) {
+  return hn::Shl(sum, hn::LoadU(d, q.left.data() + column));
+}
+
+/// Sums of the columns from `column` on, shifted to the left, to stored values.
 template <class D, class V>
 HWY_INLINE V RequantizeVector(D d, V sum, const Requantization& q, int64_t column) {
-  if (q.any_left) sum = hn::Shl(sum, hn::LoadU(d, q.left.data() + column));
-  const auto high = HighMul(d, sum, hn::LoadU(d, q.multiplier.data() + column));
-  const auto right = hn::LoadU(d, q.right.data() + column);
-  const auto mask = hn::Sub(hn::Shl(hn::Set(d, 1), right), hn::Set(d, 1));
+  const auto high = HighMul(d, sum, q.multiplier.data() + column);
+  const auto mask = hn::LoadU(d, q.mask.data() + column);
   const auto threshold = hn::Sub(hn::ShiftRight<1>(mask), hn::BroadcastSignBit(high));
   const auto up = hn::VecFromMask(d, hn::Gt(hn::And(high, mask), threshold));  // -1 where true
-  const auto rounded = hn::Sub(hn::Shr(high, right), up);
+  const auto rounded = hn::Sub(hn::Shr(high, hn::LoadU(d, q.right.data() + column)), up);
   const auto value = hn::Add(rounded, hn::Set(d, q.zero));
   return hn::Min(hn::Max(value, hn::Set(d, q.range.low)), hn::Set(d, q.range.high));
 }
@@ -85,6 +98,16 @@ template <class D, class V>
 HWY_INLINE V AddProduct16(D d, V a, V b, V sum) {
   const hn::Repartition<int16_t, D> d16;
   return AddPairProducts(d, hn::BitCast(d16, a), hn::BitCast(d16, b), sum);
+}
+
+/// Keeps GCC from computing all products first and spilling the sums to hold them (a factor of 2).
+template <class V32>
+HWY_INLINE void KeepInRegister(V32& v) {
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL
+  asm volatile("" : "+v"(v.raw));
+#else
+  (void)v;
+#endif
 }
 
 #endif  // HWY_SCALAR

@@ -101,13 +101,8 @@ Kernel plain_transpose_conv(const TransposeShape& s, Weighted op) {
 }
 
 /// Output positions that lie a multiple of the stride apart see the same cells of the filter at
-/// neighbouring inputs: for them the op is an ordinary convolution of stride 1 with these cells, in
-/// reverse order.
-struct Phase {
-  int64_t oy = 0, ox = 0;  ///< first output position
-  ConvGemm conv;
-};
-
+/// neighbouring inputs: for them (a phase) the op is an ordinary convolution of stride 1 with these
+/// cells, in reverse order.
 struct AxisPhase {
   int64_t first_cell = 0;
   int32_t cells = 0, positions = 0, origin = 0;
@@ -121,40 +116,32 @@ AxisPhase axis_phase(const Axis& axis, int64_t at) {
           static_cast<int32_t>(r.in - (cells - 1))};
 }
 
-Phase make_phase(const PrepareArgs& args, const Weighted& op, const TransposeShape& s, int64_t oy,
-                 int64_t ox) {
+/// The phase whose first output position is (oy, ox).
+ConvGemm make_phase(const PrepareArgs& args, const Weighted& op, const TransposeShape& s,
+                    int64_t oy, int64_t ox) {
   const AxisPhase h = axis_phase(s.h, oy);
   const AxisPhase w = axis_phase(s.w, ox);
-  const Im2Col rows{.window = {.in_h = static_cast<int32_t>(s.h.in),
-                               .in_w = static_cast<int32_t>(s.w.in),
-                               .out_h = h.positions,
-                               .out_w = w.positions,
-                               .filter_h = h.cells,
-                               .filter_w = w.cells,
-                               .origin_h = h.origin,
-                               .origin_w = w.origin},
-                    .batch = s.batch,
-                    .channels = s.inputs,
-                    .row_channels = s.inputs};
-  return {oy, ox, make_conv_gemm(args, op, rows, 1, [&](int64_t channel, int64_t i) {
-            const int64_t cell = i / s.inputs;
-            const int64_t ky = h.first_cell + s.h.stride * (h.cells - 1 - cell / w.cells);
-            const int64_t kx = w.first_cell + s.w.stride * (w.cells - 1 - cell % w.cells);
-            return ((channel * s.h.filter + ky) * s.w.filter + kx) * s.inputs + i % s.inputs;
-          })};
-}
-
-void run_phase(const TransposeShape& s, const Phase& phase, int64_t element, const InvokeArgs& in) {
-  const Window& win = phase.conv.rows.window;
-  auto* y = static_cast<std::byte*>(in.outputs[0]);
-  for (int64_t n = 0; n < s.batch; ++n) {
-    for (int64_t q = 0; q < win.out_h; ++q) {
-      const int64_t row = (n * win.out_h + q) * win.out_w;
-      const int64_t at = (n * s.h.out + phase.oy + q * s.h.stride) * s.w.out + phase.ox;
-      run_conv_gemm(phase.conv, in.inputs[kLayout.x], row, row + win.out_w,
-                    y + at * s.outputs * element, s.w.stride * s.outputs, in.scratch);
-    }
-  }
+  const Im2Col shape{.window = {.in_h = static_cast<int32_t>(s.h.in),
+                                .in_w = static_cast<int32_t>(s.w.in),
+                                .out_h = h.positions,
+                                .out_w = w.positions,
+                                .filter_h = h.cells,
+                                .filter_w = w.cells,
+                                .origin_h = h.origin,
+                                .origin_w = w.origin},
+                     .batch = s.batch,
+                     .channels = s.inputs,
+                     .row_channels = s.inputs};
+  const OutputPlace place{.first = (oy * s.w.out + ox) * s.outputs,
+                          .image = s.h.out * s.w.out * s.outputs,
+                          .line = s.h.stride * s.w.out * s.outputs,
+                          .pixel = s.w.stride * s.outputs};
+  return make_conv_gemm(args, op, shape, place, 1, [&](int64_t channel, int64_t i) {
+    const int64_t cell = i / s.inputs;
+    const int64_t ky = h.first_cell + s.h.stride * (h.cells - 1 - cell / w.cells);
+    const int64_t kx = w.first_cell + s.w.stride * (w.cells - 1 - cell % w.cells);
+    return ((channel * s.h.filter + ky) * s.w.filter + kx) * s.inputs + i % s.inputs;
+  });
 }
 
 }  // namespace
@@ -174,18 +161,19 @@ Kernel prepare_transpose_conv(const PrepareArgs& args) {
       phases_h > kMaxPhases || phases_w > kMaxPhases || phases_h * phases_w > kMaxPhases) {
     return plain_transpose_conv(s, std::move(op));
   }
-  auto phases = std::make_shared<std::vector<Phase>>();
+  auto phases = std::make_shared<std::vector<ConvGemm>>();
   int64_t scratch = 0;
   for (int64_t oy = 0; oy < phases_h; ++oy) {
     for (int64_t ox = 0; ox < phases_w; ++ox) {
       phases->push_back(make_phase(args, op, s, oy, ox));
-      scratch = std::max(scratch, phases->back().conv.scratch_bytes());
+      scratch = std::max(scratch, phases->back().scratch_bytes());
     }
   }
-  const int64_t element = op.kind == WeightedKind::float32 ? 4 : 1;
-  return {[s, element, phases = std::shared_ptr<const std::vector<Phase>>(std::move(phases))](
+  return {[phases = std::shared_ptr<const std::vector<ConvGemm>>(std::move(phases))](
               const InvokeArgs& in) {
-            for (const Phase& phase : *phases) run_phase(s, phase, element, in);
+            for (const ConvGemm& phase : *phases) {
+              run_conv_gemm(phase, in.inputs[kLayout.x], in.outputs[0], in.scratch);
+            }
           },
           scratch};
 }
