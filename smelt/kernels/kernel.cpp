@@ -45,7 +45,8 @@ Kernel prepare_kernel(const PrepareArgs& args) {
 void require_type(const Operand& operand, std::initializer_list<DataType> supported) {
   if (std::find(supported.begin(), supported.end(), operand.type) != supported.end()) return;
   std::string list;
-  for (const DataType type : supported) list += (list.empty() ? "" : ", ") + std::string(name(type));
+  for (const DataType type : supported)
+    list += (list.empty() ? "" : ", ") + std::string(name(type));
   fail(ErrorKind::unsupported, "{} has type {}; there are kernels for {}", operand.name,
        name(operand.type), list);
 }
@@ -79,8 +80,8 @@ void require_per_tensor(const Operand& operand) {
     fail(ErrorKind::bad_file, "{} has quantization scale {}", operand.name, q.scale[0]);
   }
   if (!zero_point_fits(operand)) {
-    fail(ErrorKind::bad_file, "{} has zero point {}, outside of {}", operand.name,
-         q.zero_point[0], name(operand.type));
+    fail(ErrorKind::bad_file, "{} has zero point {}, outside of {}", operand.name, q.zero_point[0],
+         name(operand.type));
   }
 }
 

@@ -68,8 +68,8 @@ struct InvokeArgs {
   }
 };
 
-/// An op ready to run. `invoke` is const in spirit: it may be called from many threads at once, each
-/// with arguments of its own; whatever it captured (multipliers, packed weights) is read-only.
+/// An op ready to run. `invoke` is const in spirit: it may be called from many threads at once,
+/// each with arguments of its own; whatever it captured (multipliers, packed weights) is read-only.
 /// It does not throw and does not allocate.
 struct Kernel {
   std::function<void(const InvokeArgs&)> invoke;
