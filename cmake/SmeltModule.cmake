@@ -20,6 +20,7 @@ function(smelt_module)
                                                  GTest::gtest_main)
     target_compile_options(${target}_test PRIVATE ${SMELT_WARNINGS})
     gtest_discover_tests(${target}_test DISCOVERY_TIMEOUT 60
-                         PROPERTIES ENVIRONMENT "SMELT_MODELS=${SMELT_MODELS}")
+                         PROPERTIES LABELS ${ARG_NAME}
+                                    ENVIRONMENT "SMELT_MODELS=${SMELT_MODELS}")
   endif()
 endfunction()
