@@ -48,6 +48,7 @@ struct GemmRows {
   const T* const* segments = nullptr;
   int64_t count = 1;
   int64_t stride = 0;
+  const void* weights = nullptr;  ///< in place of the product's own, where they are known only now
 };
 
 /// Packed float weights: panels of 2 * lanes columns (the last one of `lanes` where no more are

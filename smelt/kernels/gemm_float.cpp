@@ -15,15 +15,17 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// R rows from `row` on times V vectors of columns. K is cut into U interleaved sums where R is
 /// small, so that enough independent multiply-adds are under way.
 template <int R, int V, int U>
-HWY_NOINLINE void FloatTile(const FloatGemm& g, const GemmRows<float>& x, int64_t row, int64_t column,
-                          float* HWY_RESTRICT y, int64_t ldy) {
+HWY_NOINLINE void FloatTile(const FloatGemm& g, const GemmRows<float>& x, int64_t row,
+                            int64_t column, float* HWY_RESTRICT y, int64_t ldy) {
   const hn::ScalableTag<float> d;
   using Vec = hn::Vec<decltype(d)>;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t width = V * lanes;
   const int64_t length = g.k / x.count;
   const int64_t stride = x.stride;
-  const float* HWY_RESTRICT w = g.weights.data() + column * g.k;
+  const float* HWY_RESTRICT w =
+      (x.weights != nullptr ? static_cast<const float*>(x.weights) : g.weights.data()) +
+      column * g.k;
   Vec sum[U][R][V];
 #pragma GCC unroll 4
   for (int u = 0; u < U; ++u) {

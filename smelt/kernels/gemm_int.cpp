@@ -183,10 +183,12 @@ HWY_INLINE void RunInt(const IntGemm& g, const W* w, const GemmRows<int16_t>& x,
 }
 
 void RunInt8(const IntGemm& g, const GemmRows<int16_t>& x, int64_t m, void* y, int64_t ldy) {
-  RunInt(g, g.weights8.data(), x, m, y, ldy);
+  const auto* other = static_cast<const int8_t*>(x.weights);
+  RunInt(g, other != nullptr ? other : g.weights8.data(), x, m, y, ldy);
 }
 void RunInt16(const IntGemm& g, const GemmRows<int16_t>& x, int64_t m, void* y, int64_t ldy) {
-  RunInt(g, g.weights16.data(), x, m, y, ldy);
+  const auto* other = static_cast<const int16_t*>(x.weights);
+  RunInt(g, other != nullptr ? other : g.weights16.data(), x, m, y, ldy);
 }
 
 IntGemmKernel ChooseInt() {

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "smelt/kernels/activation.h"
+#include "smelt/kernels/batch_matmul.h"
 #include "smelt/kernels/batch_norm.h"
 #include "smelt/kernels/binary.h"
 #include "smelt/kernels/cast.h"
@@ -38,6 +39,7 @@ constexpr Row kRows[] = {
     {OpType::depthwise_conv_2d, prepare_depthwise_conv_2d},
     {OpType::transpose_conv, prepare_transpose_conv},
     {OpType::fully_connected, prepare_fully_connected},
+    {OpType::batch_matmul, prepare_batch_matmul},
     {OpType::average_pool_2d, prepare_average_pool_2d},
     {OpType::max_pool_2d, prepare_max_pool_2d},
     {OpType::l2_pool_2d, prepare_l2_pool_2d},
