@@ -96,10 +96,10 @@ TEST(Apply, ConvertsFixedScalesInFrontOfConcatenationOnce) {
   const Model result = apply(model, make_plan(model, made_up_stats(model.main())));
   EXPECT_EQ(dump(result.main()),
             "graph main\n"
-            "  input x: int8[1, 4] scale=0.007843138 zero=0\n"
+            "  input x: int8[1, 4] scale=0.007843138 zero=-1\n"
             "  s: int8[1, 4] scale=0.00390625 zero=-128 = LOGISTIC(x)\n"
-            "  s/int8: int8[1, 4] scale=0.007843138 zero=0 = QUANTIZE(s)\n"
-            "  y: int8[1, 12] scale=0.007843138 zero=0 = CONCATENATION(s/int8, x, s/int8) axis=1 "
+            "  s/int8: int8[1, 4] scale=0.007843138 zero=-1 = QUANTIZE(s)\n"
+            "  y: int8[1, 12] scale=0.007843138 zero=-1 = CONCATENATION(s/int8, x, s/int8) axis=1 "
             "activation=none\n"
             "  output y\n");
 }

@@ -27,6 +27,10 @@ bool is_observed(const Graph& graph, TensorId id) {
   return id && graph.tensor(id).type == DataType::float32 && !graph.tensor(id).is_constant;
 }
 
+/// False for NaN and for what overflowed: kernels clamp results to the range of floats, as TFLite's
+/// do, so that an infinity shows as the largest float.
+bool is_normal(float value) { return std::abs(value) < std::numeric_limits<float>::max(); }
+
 void observe_tensor(const SampleHookArgs& args, TensorId id, WorkerStats& worker) {
   if (!is_observed(args.interpreter.program().graph(), id)) return;
   const std::span<const uint8_t> bytes = args.bytes(id);
@@ -34,9 +38,10 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, WorkerStats& worker
                                       bytes.size() / sizeof(float)};
   const size_t index = static_cast<size_t>(id.value);
   if (index >= worker.tensors.size()) return;  // added by the program, not by the model
-  if (observe(values, worker.tensors[index])) return;
+  TensorStats& seen = worker.tensors[index];
+  if (observe(values, seen) && is_normal(seen.min) && is_normal(seen.max)) return;
   const auto bad =
-      std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+      std::find_if(values.begin(), values.end(), [](float value) { return !is_normal(value); });
   const int64_t sample = args.first_sample + (bad - values.begin()) * args.samples /
                                                  static_cast<int64_t>(values.size());
   worker.first_bad_sample[index] = std::min(worker.first_bad_sample[index], sample);

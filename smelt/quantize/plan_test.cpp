@@ -101,6 +101,18 @@ TEST(Plan, MinimumDoesNotPayForWhatItCutsOff) {
   EXPECT_EQ(scale_of(plan, "c"), Quantization::per_tensor(1.0f / 255, -128));
 }
 
+TEST(Plan, ResidualSumsBehindReluSpendNoStepsOnWhatReluCutsOff) {
+  Model model = two_branches(OpType::add);
+  Graph& graph = model.main();
+  const Stats stats = made_up_stats(graph, {{"a", {1, -20, 4}}, {"c", {1, -3, 5}}});
+  EXPECT_EQ(scale_of(make_plan(model, stats), "a"), asymmetric_int8(-20, 4));
+  graph.set_op_kind(graph.ops().back(), OpType::add,
+                    ArithmeticAttributes{.activation = Activation::relu});
+  const QuantPlan plan = make_plan(model, stats);
+  EXPECT_EQ(scale_of(plan, "a"), asymmetric_int8(-5, 4));
+  EXPECT_EQ(scale_of(plan, "c"), asymmetric_int8(-3, 5));
+}
+
 TEST(Plan, MovingOpsHandScalesOnFixedOnesToo) {
   GraphBuilder b;
   const TensorId x = b.input("x", kFloat, {1, 4});

@@ -24,7 +24,7 @@ TEST(AsymmetricInt8, DegenerateRangesKeepAScale) {
   const Quantization huge =
       asymmetric_int8(std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max());
   EXPECT_TRUE(std::isfinite(huge.scale[0]));
-  EXPECT_EQ(huge.zero_point[0], 0);
+  EXPECT_EQ(huge.zero_point[0], -1);
 }
 
 TEST(SymmetricInt8, LargestValueBecomes127) {
