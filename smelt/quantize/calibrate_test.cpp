@@ -84,13 +84,13 @@ TEST(Calibrate, RefusesNanWeightsByLayer) {
 
 TEST(Calibrate, NamesTheFirstLayerThatOverflows) {
   Model model = small_classifier();
-  // A fused ReLU clamps to the largest float, as TFLite's does: the sum behind it overflows.
+  // The fused ReLU clamps the infinities to the largest float.
   const std::vector<float> weights(108, 3e38f);
   model.main().tensor(find_tensor(model.main(), "conv/w")).data = Buffer::of(weights);
   const std::string message = message_of(ErrorKind::bad_file, [&] {
     calibrate(model, random_dataset(9, {6, 6, 3}, 100));
   });
-  EXPECT_THAT(message, HasSubstr("op 1 MEAN (layer mean): its result mean is NaN or infinite"));
+  EXPECT_THAT(message, HasSubstr("op 0 CONV_2D (layer conv): its result conv is NaN or infinite"));
   EXPECT_THAT(message, HasSubstr("sample 0"));
 }
 
