@@ -18,6 +18,7 @@ bool lines_pay(const ConvGemm& conv, int64_t groups, int64_t weight_bytes) {
   constexpr int64_t kNearBytes = 256 * 1024;
   const Window& w = conv.shape.window;
   if (groups != 1 || w.dilation_w != 1 || w.cells() == 0 || conv.shape.pointwise()) return false;
+  if (conv.columns > kNearBytes / conv.shape.channels) return false;  // also keeps sizes in range
   return w.out_w >= 4 && (weight_bytes <= kNearBytes || w.out_w >= 24) &&
          conv.slots * conv.line_values() <= 2 * kNearBytes;
 }

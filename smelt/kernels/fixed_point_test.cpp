@@ -64,8 +64,9 @@ TEST(FixedPoint, VectorsRequantizeAlike) {
           break;
         case 2:  // near a tie
           multipliers.back() = {1 << 30, shift};
-          sums.push_back(wrapping_shift_left(2 * random.between(-60, 60) + 1, std::max(-shift, 0)) +
-                         random.between(-1, 1));
+          sums.push_back(wrapping_add(
+              wrapping_shift_left(2 * random.between(-60, 60) + 1, std::max(-shift, 0)),
+              random.between(-1, 1)));
           break;
         default:
           sums.push_back(random.below(2) ? INT32_MIN : INT32_MAX);

@@ -171,7 +171,8 @@ class TestRandom : public Random {
   explicit TestRandom(uint64_t seed) : Random(seed), trace_(__FILE__, __LINE__, seed_text(seed)) {}
 
   int32_t between(int32_t low, int32_t high) {
-    return low + static_cast<int32_t>(below(static_cast<uint64_t>(int64_t{high} - low + 1)));
+    const uint64_t step = below(static_cast<uint64_t>(int64_t{high} - low + 1));
+    return static_cast<int32_t>(low + static_cast<int64_t>(step));
   }
   template <class T>
   std::vector<T> integers(int64_t count, int32_t low = std::numeric_limits<T>::min(),
