@@ -25,7 +25,8 @@ HWY_INLINE V ApplyRight(D d, V value, FixedMultiplier m) {
 /// round(value * multiplier / 2^31), then a rounding shift to the right.
 template <class D, class V>
 HWY_INLINE V ApplyRight(D d, V value, FixedMultiplier m) {
-  const auto high = HighMul(d, value, hn::Set(d, m.multiplier));
+  const auto multiplier = hn::Set(d, m.multiplier);
+  const auto high = HighMul(d, value, multiplier, multiplier);
   const int right = m.shift < 0 ? -m.shift : 0;
   const auto mask = hn::Set(d, static_cast<int32_t>((int64_t{1} << right) - 1));
   const auto threshold = hn::Sub(hn::ShiftRight<1>(mask), hn::BroadcastSignBit(high));

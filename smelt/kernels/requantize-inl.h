@@ -44,18 +44,24 @@ HWY_INLINE void KeepInRegister(V&) {}
 #else
 
 /// round(a * b / 2^31) per lane, for b >= 0: the low 32 bits of (a * b + 2^30) >> 31, which is what
-/// saturating_rounding_doubling_high_mul gives where nothing saturates. b is in memory, with one
-/// more value readable behind its lanes.
+/// saturating_rounding_doubling_high_mul gives where nothing saturates. Lane i of b is in lane i of
+/// b_even where i is even, and in lane i - 1 of b_odd where it is odd.
 template <class D, class V>
-HWY_INLINE V HighMul(D d, V a, const int32_t* b) {
+HWY_INLINE V HighMul(D d, V a, V b_even, V b_odd) {
   const hn::Repartition<int64_t, D> d64;
   const hn::Repartition<uint64_t, D> du64;
   const auto nudge = hn::Set(d64, int64_t{1} << 30);
   const auto odd_a = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(du64, a)));
-  const auto even = hn::Add(hn::MulEven(a, hn::LoadU(d, b)), nudge);
-  const auto odd = hn::Add(hn::MulEven(odd_a, hn::LoadU(d, b + 1)), nudge);
+  const auto even = hn::Add(hn::MulEven(a, b_even), nudge);
+  const auto odd = hn::Add(hn::MulEven(odd_a, b_odd), nudge);
   return hn::OddEven(hn::BitCast(d, hn::Add(odd, odd)),
                      hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(du64, even))));
+}
+
+/// The same with b in memory, with one more value readable behind its lanes.
+template <class D, class V>
+HWY_INLINE V HighMul(D d, V a, const int32_t* b) {
+  return HighMul(d, a, hn::LoadU(d, b), hn::LoadU(d, b + 1));
 }
 
 /// The shift to the left, where some column has one: before RequantizeVector, and apart from it so
