@@ -50,13 +50,13 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
   return "; did you mean " + *nearest + "?";
 }
 
+/// An unknown word is the likelier cause of whatever else is missing, so it comes first.
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
-  std::string hint;
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) hint = suggestion(app, extras.front());
-  }
-  fmt::print(stderr, "smelt: error: {}{}\n", error.what(), hint);
+  const std::vector<std::string> unknown = app.remaining(true);
+  const std::string message =
+      unknown.empty() ? error.what()
+                      : "there is no " + unknown.front() + suggestion(app, unknown.front());
+  fmt::print(stderr, "smelt: error: {}\n", message);
   return kUsage;
 }
 
