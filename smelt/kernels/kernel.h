@@ -56,7 +56,8 @@ struct PrepareArgs {
 struct InvokeArgs {
   const void* const* inputs;
   void* const* outputs;
-  std::byte* scratch;  ///< Kernel::scratch_bytes, 64-byte aligned, content undefined
+  std::byte* scratch;          ///< Kernel::scratch_bytes, 64-byte aligned, content undefined
+  std::byte* state = nullptr;  ///< Kernel::state_bytes, 64-byte aligned, kept between invocations
 
   template <class T>
   const T* in(size_t i) const {
@@ -74,6 +75,9 @@ struct InvokeArgs {
 struct Kernel {
   std::function<void(const InvokeArgs&)> invoke;
   int64_t scratch_bytes = 0;
+  int64_t state_bytes = 0;  ///< what the op remembers, one block per interpreter
+  /// Puts the state into the form that the first invocation finds; zeros where absent.
+  std::function<void(std::byte* state)> reset = {};
 };
 
 /// Checks operands (counts, types, shapes, quantization, attributes), computes all multipliers and

@@ -88,7 +88,7 @@ class TestOp {
     std::unique_ptr<std::byte[]> scratch(
         new std::byte[static_cast<size_t>(kernel.scratch_bytes) + 64]);
     const auto address = reinterpret_cast<uintptr_t>(scratch.get());
-    kernel.invoke({in.data(), out.data(), scratch.get() + (64 - address % 64) % 64});
+    kernel.invoke({in.data(), out.data(), scratch.get() + (64 - address % 64) % 64, nullptr});
   }
 
   template <class T>

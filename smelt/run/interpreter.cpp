@@ -57,7 +57,8 @@ void Interpreter::place_steps() {
   results_.reserve(results);
   for (size_t i = 0; i < steps.size(); ++i) {
     calls_.push_back({sources_.data() + sources_.size(), results_.data() + results_.size(),
-                      arena_ + program_->memory().scratch_offset[i]});
+                      arena_ + program_->memory().scratch_offset[i],
+                      arena_ + program_->memory().state_offset[i]});
     for (const TensorId id : steps[i].inputs) sources_.push_back(id ? value(id).data : nullptr);
     for (const TensorId id : steps[i].outputs) results_.push_back(id ? value(id).data : nullptr);
   }
@@ -104,6 +105,11 @@ void Interpreter::reset() {
     const Quantization& q = tensor.quantization;
     const bool shifted = tensor.type == DataType::int8 && !q.zero_point.empty();
     std::memset(v.data, shifted ? static_cast<int>(q.zero_point[0]) : 0, v.bytes);
+  }
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    const Kernel& kernel = program_->steps()[i].kernel;
+    std::memset(calls_[i].state, 0, static_cast<size_t>(kernel.state_bytes));
+    if (kernel.reset) kernel.reset(calls_[i].state);
   }
 }
 

@@ -46,7 +46,7 @@ class Interpreter {
 
   void invoke();
 
-  /// Forgets the state of variables; the next invocation starts as the first did: from zeros, which
+  /// Forgets the state of variables and ops; the next invocation starts as the first did: from zeros, which
   /// for int8 is the zero point (TFLite Micro, ResetVariableTensors).
   void reset();
 

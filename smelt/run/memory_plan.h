@@ -27,7 +27,8 @@ std::vector<int64_t> plan_greedily(std::span<const MemoryRequest> requests, int6
 struct MemoryPlan {
   std::vector<int64_t> offset;          ///< per tensor id; -1: not in the arena (constants)
   std::vector<int64_t> scratch_offset;  ///< per step
-  int64_t arena_bytes = 0;              ///< tensors and scratch
+  std::vector<int64_t> state_offset;    ///< per step
+  int64_t arena_bytes = 0;              ///< tensors, scratch and state
 };
 
 }  // namespace smelt

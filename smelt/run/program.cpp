@@ -82,6 +82,10 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<Step>& steps,
     const int time = static_cast<int>(i) + 1;
     requests.push_back({.bytes = steps[i].kernel.scratch_bytes, .first = time, .last = time});
   }
+  const int end = static_cast<int>(steps.size()) + 1;
+  for (const Step& step : steps) {
+    requests.push_back({.bytes = step.kernel.state_bytes, .first = 0, .last = end});
+  }
   MemoryPlan plan;
   constexpr int64_t kAlignment = 64;
   const std::vector<int64_t> offsets = plan_greedily(requests, kAlignment, plan.arena_bytes);
@@ -96,7 +100,10 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<Step>& steps,
     if (index >= plan.offset.size()) plan.offset.resize(index + 1, -1);
     plan.offset[index] = offsets[i];
   }
-  plan.scratch_offset.assign(offsets.begin() + static_cast<std::ptrdiff_t>(tensors), offsets.end());
+  const auto scratch = offsets.begin() + static_cast<std::ptrdiff_t>(tensors);
+  const auto state = scratch + static_cast<std::ptrdiff_t>(steps.size());
+  plan.scratch_offset.assign(scratch, state);
+  plan.state_offset.assign(state, offsets.end());
   return plan;
 }
 

@@ -110,6 +110,7 @@ class Resolver {
 
   void compute(OpId id) {
     const Kernel kernel = prepare_op(graph_, id, options_.kernels, options_.numerics);
+    if (kernel.state_bytes > 0) return;
     const Op op = graph_.op(id);
     std::vector<const void*> inputs;
     for (const TensorId input : op.inputs) {
@@ -123,7 +124,7 @@ class Resolver {
           Buffer::make(size, [&](std::span<uint8_t> bytes) { outputs.push_back(bytes.data()); }));
     }
     const Scratch scratch(kernel.scratch_bytes);
-    kernel.invoke({inputs.data(), outputs.data(), scratch.data()});
+    kernel.invoke({inputs.data(), outputs.data(), scratch.data(), nullptr});
     graph_.erase(id);
     for (size_t i = 0; i < op.outputs.size(); ++i) {
       become_constant(op.outputs[i], std::move(results[i]));
@@ -178,7 +179,7 @@ Kernel prepare_op(const Graph& graph, OpId id, KernelChoice kernels, Numerics nu
   for (const TensorId input : op.inputs) args.inputs.push_back(make_operand(graph, input, op));
   for (const TensorId output : op.outputs) args.outputs.push_back(make_operand(graph, output, op));
   Kernel kernel = prepare_kernel(args);
-  SMELT_CHECK(kernel.invoke != nullptr && kernel.scratch_bytes >= 0);
+  SMELT_CHECK(kernel.invoke != nullptr && kernel.scratch_bytes >= 0 && kernel.state_bytes >= 0);
   return kernel;
 }
 
