@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "smelt/kernels/gemm.h"
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -96,16 +97,21 @@ MatmulQuantization matmul_quantization(const PrepareArgs& args) {
   const Operand& x = args.input(0);
   const Operand& y = args.input(1);
   const Operand& result = args.output();
+  // LiteRT reads the one scale of weights with a scale per channel as 0, so that every product is
+  // 0.
+  const bool without_scale = x.type == DataType::int16 && y.quantization->per_axis();
   for (const Operand* operand : {&x, &y, &result}) {
+    if (operand == &y && without_scale) continue;
     require_per_tensor(*operand);
     if (operand->type == DataType::int16 && zero_of(*operand) != 0) {
       fail(ErrorKind::bad_file, "{} is int16 and must have zero point 0", operand->name);
     }
   }
   // The scales are multiplied in float32 (GetQuantizedConvolutionMultipler).
-  const auto product = static_cast<double>(scale_of(x) * scale_of(y));
+  const auto product = static_cast<double>(scale_of(x) * (without_scale ? 0.0f : scale_of(y)));
   MatmulQuantization q{quantize_multiplier(product / static_cast<double>(scale_of(result))),
-                       zero_of(x), zero_of(y), zero_of(result), range_of(result.type)};
+                       zero_of(x), without_scale ? 0 : zero_of(y), zero_of(result),
+                       range_of(result.type)};
   if (x.type == DataType::int16 && q.multiplier.shift > 7) {
     fail(ErrorKind::bad_file, "scales of {} and {} make a ratio of 2^{}; 2^7 is the limit", x.name,
          result.name, q.multiplier.shift);
@@ -114,13 +120,13 @@ MatmulQuantization matmul_quantization(const PrepareArgs& args) {
 }
 
 /// finish(sum of times(x, y)) for every element of the result.
-template <class T, class Sum, class Times, class Finish>
+template <class X, class Y, class T, class Sum, class Times, class Finish>
 Kernel plain_matmul(MatmulShape shape, Times times, Finish finish) {
   return {[s = std::move(shape), times, finish](const InvokeArgs& args) {
     T* out = args.out<T>();
     for (size_t i = 0; i < s.x_offset.size(); ++i) {
-      const auto x = s.x(args.in<T>(0), i);
-      const auto y = s.y(args.in<T>(1), i);
+      const auto x = s.x(args.in<X>(0), i);
+      const auto y = s.y(args.in<Y>(1), i);
       for (int64_t m = 0; m < s.m; ++m) {
         for (int64_t n = 0; n < s.n; ++n) {
           Sum sum{};
@@ -133,16 +139,59 @@ Kernel plain_matmul(MatmulShape shape, Times times, Finish finish) {
 }
 
 Kernel plain_int8_matmul(MatmulShape s, const MatmulQuantization& q) {
-  return plain_matmul<int8_t, uint32_t>(
+  return plain_matmul<int8_t, int8_t, int8_t, uint32_t>(
       std::move(s),
       [q](int32_t x, int32_t y) { return static_cast<uint32_t>((x - q.x_zero) * (y - q.y_zero)); },
       [q](uint32_t sum) { return q.stored(static_cast<int32_t>(sum)); });
 }
 
+/// The second operand is int16, or int8 with a zero point of 0.
+template <class Y>
 Kernel plain_int16_matmul(MatmulShape s, const MatmulQuantization& q) {
-  return plain_matmul<int16_t, uint64_t>(
+  return plain_matmul<int16_t, Y, int16_t, uint64_t>(
       std::move(s), [](int64_t x, int64_t y) { return static_cast<uint64_t>(x * y); },
       [q](uint64_t sum) { return q.stored(static_cast<int64_t>(sum)); });
+}
+
+/// int8 operands as stored (zero points do not count) -> int32.
+Kernel unscaled_matmul(MatmulShape s) {
+  return plain_matmul<int8_t, int8_t, int32_t, uint32_t>(
+      std::move(s), [](int32_t x, int32_t y) { return static_cast<uint32_t>(x * y); },
+      [](uint32_t sum) { return sum; });
+}
+
+/// float32 times int8: each row of x is quantized when the op runs.
+Kernel hybrid_matmul(const PrepareArgs& args, MatmulShape shape, bool asymmetric) {
+  const Operand& y = args.input(1);
+  require_type(y, {DataType::int8});
+  require_type(args.output(), {DataType::float32});
+  const std::vector<float>& scales = y.quantization->scale;
+  if (scales.size() != 1 && static_cast<int64_t>(scales.size()) != shape.n) {
+    fail(ErrorKind::bad_file, "{} has {} scales for {} columns", y.name, scales.size(), shape.n);
+  }
+  const int64_t row = shape.k;
+  return {[s = std::move(shape), scales, asymmetric](const InvokeArgs& run) {
+            auto* values = reinterpret_cast<float*>(run.scratch);
+            auto* stored = reinterpret_cast<int8_t*>(values + s.k);
+            float* out = run.out<float>();
+            for (size_t i = 0; i < s.x_offset.size(); ++i) {
+              const auto x = s.x(run.in<float>(0), i);
+              const auto weights = s.y(run.in<int8_t>(1), i);
+              for (int64_t m = 0; m < s.m; ++m) {
+                for (int64_t k = 0; k < s.k; ++k) values[k] = x(m, k);
+                const BatchScale batch = quantize_batch(values, s.k, !asymmetric, stored);
+                for (int64_t n = 0; n < s.n; ++n) {
+                  int32_t sum = 0;
+                  for (int64_t k = 0; k < s.k; ++k) {
+                    sum += (stored[k] - batch.zero) * weights(k, n);
+                  }
+                  const float scale = scales[scales.size() == 1 ? 0 : static_cast<size_t>(n)];
+                  *out++ = static_cast<float>(sum) * (batch.scale * scale);
+                }
+              }
+            }
+          },
+          checked_mul(row, static_cast<int64_t>(sizeof(float)) + 1, "scratch of a row")};
 }
 
 /// Packs y when it is not the one packed before, and copies the rows of x where they are not stored
@@ -229,19 +278,27 @@ Kernel fast_int8_matmul(MatmulShape s, const MatmulQuantization& q) {
 }  // namespace
 
 Kernel prepare_batch_matmul(const PrepareArgs& args) {
+  const auto& a = attributes_of<BatchMatMulAttributes>(args);
   const Operand& x = args.input(0);
+  const Operand& y = args.input(1);
   require_type(x, {DataType::float32, DataType::int8, DataType::int16});
-  require_same_type(x, args.input(1));
+  MatmulShape s = matmul_shape(a, args);
+  if (is_hybrid(x, y)) return hybrid_matmul(args, std::move(s), a.asymmetric_quantize_inputs);
+  const bool int16_by_int8 = x.type == DataType::int16 && y.type == DataType::int8;
+  if (!int16_by_int8) require_same_type(x, y);
+  if (x.type == DataType::int8 && args.output().type == DataType::int32) {
+    return unscaled_matmul(std::move(s));
+  }
   require_same_type(x, args.output());
-  MatmulShape s = matmul_shape(attributes_of<BatchMatMulAttributes>(args), args);
   const bool plain = args.choice == KernelChoice::plain;
   if (x.type == DataType::float32) {
     if (!plain) return fast_float_matmul(std::move(s));
-    return plain_matmul<float, float>(
-        std::move(s), [](float a, float b) { return a * b; }, [](float sum) { return sum; });
+    return plain_matmul<float, float, float, float>(
+        std::move(s), [](float l, float r) { return l * r; }, [](float sum) { return sum; });
   }
   const MatmulQuantization q = matmul_quantization(args);
-  if (x.type == DataType::int16) return plain_int16_matmul(std::move(s), q);
+  if (int16_by_int8) return plain_int16_matmul<int8_t>(std::move(s), q);
+  if (x.type == DataType::int16) return plain_int16_matmul<int16_t>(std::move(s), q);
   return plain ? plain_int8_matmul(std::move(s), q) : fast_int8_matmul(std::move(s), q);
 }
 

@@ -1,6 +1,7 @@
 #include "smelt/kernels/conv.h"
 
 #include "smelt/kernels/conv_gemm.h"
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -64,32 +65,48 @@ Sum window_sum(const ConvShape& s, const X* image, const W* filter, int64_t y, i
   return sum;
 }
 
-Kernel plain_conv(const ConvShape& s, Weighted op) {
-  return {[s, op = std::move(op)](const InvokeArgs& args) {
-    run_plain(
-        op, args,
-        [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
-            const auto& output) {
-          using Sum = decltype(zero_sum);
-          const Window& win = s.window;
-          const int64_t image = static_cast<int64_t>(win.in_h) * win.in_w * s.inputs;
-          const int64_t filter = win.cells() * s.group_inputs;
-          const int64_t group_outputs = s.outputs / s.groups;
-          int64_t index = 0;
-          for (int64_t n = 0; n < s.batch; ++n) {
-            for (int64_t oy = 0; oy < win.out_h; ++oy) {
-              for (int64_t ox = 0; ox < win.out_w; ++ox) {
-                for (int64_t o = 0; o < s.outputs; ++o, ++index) {
-                  const auto* from = x + n * image + o / group_outputs * s.group_inputs;
-                  output(index, o,
-                         window_sum<Sum>(s, from, w + o * filter, oy * win.stride_h + win.origin_h,
-                                         ox * win.stride_w + win.origin_w, x_zero, w_zero));
-                }
-              }
-            }
+struct ConvLoops {
+  ConvShape s;
+
+  template <class X, class W, class Zero, class Sum, class Output>
+  void operator()(const X* x, const W* w, Zero x_zero, Zero w_zero, Sum,
+                  const Output& output) const {
+    const Window& win = s.window;
+    const int64_t image = static_cast<int64_t>(win.in_h) * win.in_w * s.inputs;
+    const int64_t filter = win.cells() * s.group_inputs;
+    const int64_t group_outputs = s.outputs / s.groups;
+    int64_t index = 0;
+    for (int64_t n = 0; n < s.batch; ++n) {
+      for (int64_t oy = 0; oy < win.out_h; ++oy) {
+        for (int64_t ox = 0; ox < win.out_w; ++ox) {
+          for (int64_t o = 0; o < s.outputs; ++o, ++index) {
+            const X* from = x + n * image + o / group_outputs * s.group_inputs;
+            output(index, o,
+                   window_sum<Sum>(s, from, w + o * filter, oy * win.stride_h + win.origin_h,
+                                   ox * win.stride_w + win.origin_w, x_zero, w_zero));
           }
-        });
+        }
+      }
+    }
+  }
+};
+
+Kernel plain_conv(const ConvShape& s, Weighted op) {
+  return {[loops = ConvLoops{s}, op = std::move(op)](const InvokeArgs& args) {
+    run_plain(op, args, loops);
   }};
+}
+
+/// Each image is quantized by itself, with a zero point where the weights have scales of their own
+/// per channel or the convolution has groups.
+Kernel hybrid_conv(const PrepareArgs& args, const Conv2DAttributes& a, ConvShape s) {
+  Hybrid op = make_hybrid(args, 0, a.activation, true);
+  op.symmetric = s.groups == 1 && !has_channel_scales(op);
+  const int64_t images = s.batch;
+  s.batch = 1;
+  const int64_t inputs = static_cast<int64_t>(s.window.in_h) * s.window.in_w * s.inputs;
+  return hybrid_kernel(std::move(op), images, inputs, s.window.positions() * s.outputs,
+                       ConvLoops{s});
 }
 
 }  // namespace
@@ -97,6 +114,7 @@ Kernel plain_conv(const ConvShape& s, Weighted op) {
 Kernel prepare_conv_2d(const PrepareArgs& args) {
   const auto& a = attributes_of<Conv2DAttributes>(args);
   const ConvShape s = conv_shape(a, args);
+  if (is_hybrid(args.input(0), args.input(1))) return hybrid_conv(args, a, s);
   Weighted op = make_weighted(args, {.channel_axis = 0}, a.activation, a.quantized_bias_type);
   if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16) {
     return plain_conv(s, std::move(op));

@@ -1,6 +1,7 @@
 #include "smelt/kernels/dense.h"
 
 #include "smelt/kernels/conv_gemm.h"
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -32,25 +33,42 @@ DenseShape dense_shape(const PrepareArgs& args) {
   return s;
 }
 
+struct DenseLoops {
+  DenseShape s;
+
+  template <class X, class W, class Zero, class Sum, class Output>
+  void operator()(const X* x, const W* w, Zero x_zero, Zero w_zero, Sum,
+                  const Output& output) const {
+    for (int64_t row = 0; row < s.rows; ++row) {
+      const X* from = x + row * s.inputs;
+      for (int64_t o = 0; o < s.outputs; ++o) {
+        const W* weights = w + o * s.inputs;
+        Sum sum{};
+        for (int64_t i = 0; i < s.inputs; ++i) {
+          sum += product<Sum>(from[i], x_zero, weights[i], w_zero);
+        }
+        output(row * s.outputs + o, o, sum);
+      }
+    }
+  }
+};
+
 Kernel plain_dense(const DenseShape& s, Weighted op) {
-  return {[s, op = std::move(op)](const InvokeArgs& args) {
-    run_plain(op, args,
-              [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
-                  const auto& output) {
-                using Sum = decltype(zero_sum);
-                for (int64_t row = 0; row < s.rows; ++row) {
-                  const auto* from = x + row * s.inputs;
-                  for (int64_t o = 0; o < s.outputs; ++o) {
-                    const auto* weights = w + o * s.inputs;
-                    Sum sum{};
-                    for (int64_t i = 0; i < s.inputs; ++i) {
-                      sum += product<Sum>(from[i], x_zero, weights[i], w_zero);
-                    }
-                    output(row * s.outputs + o, o, sum);
-                  }
-                }
-              });
+  return {[loops = DenseLoops{s}, op = std::move(op)](const InvokeArgs& args) {
+    run_plain(op, args, loops);
   }};
+}
+
+/// Each row is quantized by itself.
+Kernel hybrid_dense(const PrepareArgs& args, const FullyConnectedAttributes& a, DenseShape s) {
+  const Operand& w = args.input(1);
+  if (std::holds_alternative<BlockwiseScales>(w.quantization->details)) {
+    return blockwise_dense(args, s.rows, a.activation);
+  }
+  Hybrid op = make_hybrid(args, 0, a.activation, !a.asymmetric_quantize_inputs);
+  const int64_t rows = s.rows;
+  s.rows = 1;
+  return hybrid_kernel(std::move(op), rows, s.inputs, s.outputs, DenseLoops{s});
 }
 
 }  // namespace
@@ -61,6 +79,7 @@ Kernel prepare_fully_connected(const PrepareArgs& args) {
     fail(ErrorKind::unsupported, "shuffled weights have no kernel; convert the model without them");
   }
   const DenseShape s = dense_shape(args);
+  if (is_hybrid(args.input(0), args.input(1))) return hybrid_dense(args, a, s);
   Weighted op = make_weighted(args, {.channel_axis = 0, .float_product = true}, a.activation,
                               a.quantized_bias_type);
   if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16) {

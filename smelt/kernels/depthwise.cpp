@@ -2,6 +2,7 @@
 
 #include "smelt/kernels/conv_gemm.h"
 #include "smelt/kernels/depthwise_fast.h"
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -60,29 +61,45 @@ Sum window_sum(const DepthwiseShape& s, const X* image, const W* filter, int64_t
   return sum;
 }
 
+struct DepthwiseLoops {
+  DepthwiseShape s;
+
+  template <class X, class W, class Zero, class Sum, class Output>
+  void operator()(const X* x, const W* w, Zero x_zero, Zero w_zero, Sum,
+                  const Output& output) const {
+    const Window& win = s.window;
+    const int64_t image = static_cast<int64_t>(win.in_h) * win.in_w * s.inputs;
+    int64_t index = 0;
+    for (int64_t n = 0; n < s.batch; ++n) {
+      for (int64_t oy = 0; oy < win.out_h; ++oy) {
+        for (int64_t ox = 0; ox < win.out_w; ++ox) {
+          for (int64_t o = 0; o < s.outputs(); ++o, ++index) {
+            output(index, o,
+                   window_sum<Sum>(s, x + n * image + o / s.multiplier, w + o,
+                                   oy * win.stride_h + win.origin_h,
+                                   ox * win.stride_w + win.origin_w, x_zero, w_zero));
+          }
+        }
+      }
+    }
+  }
+};
+
 Kernel plain_depthwise(const DepthwiseShape& s, Weighted op) {
-  return {[s, op = std::move(op)](const InvokeArgs& args) {
-    run_plain(op, args,
-              [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
-                  const auto& output) {
-                using Sum = decltype(zero_sum);
-                const Window& win = s.window;
-                const int64_t image = static_cast<int64_t>(win.in_h) * win.in_w * s.inputs;
-                int64_t index = 0;
-                for (int64_t n = 0; n < s.batch; ++n) {
-                  for (int64_t oy = 0; oy < win.out_h; ++oy) {
-                    for (int64_t ox = 0; ox < win.out_w; ++ox) {
-                      for (int64_t o = 0; o < s.outputs(); ++o, ++index) {
-                        output(index, o,
-                               window_sum<Sum>(s, x + n * image + o / s.multiplier, w + o,
-                                               oy * win.stride_h + win.origin_h,
-                                               ox * win.stride_w + win.origin_w, x_zero, w_zero));
-                      }
-                    }
-                  }
-                }
-              });
+  return {[loops = DepthwiseLoops{s}, op = std::move(op)](const InvokeArgs& args) {
+    run_plain(op, args, loops);
   }};
+}
+
+/// Each image is quantized by itself, always with a zero point.
+Kernel hybrid_depthwise(const PrepareArgs& args, const DepthwiseConv2DAttributes& a,
+                        DepthwiseShape s) {
+  Hybrid op = make_hybrid(args, 3, a.activation, false);
+  const int64_t images = s.batch;
+  s.batch = 1;
+  const int64_t inputs = static_cast<int64_t>(s.window.in_h) * s.window.in_w * s.inputs;
+  return hybrid_kernel(std::move(op), images, inputs, s.window.positions() * s.outputs(),
+                       DepthwiseLoops{s});
 }
 
 /// Calls set(from, to) for every weight: index as stored, index as DepthwiseFast wants it.
@@ -165,6 +182,7 @@ Kernel single_input_channel(const PrepareArgs& args, const DepthwiseShape& s, co
 Kernel prepare_depthwise_conv_2d(const PrepareArgs& args) {
   const auto& a = attributes_of<DepthwiseConv2DAttributes>(args);
   const DepthwiseShape s = depthwise_shape(a, args);
+  if (is_hybrid(args.input(0), args.input(1))) return hybrid_depthwise(args, a, s);
   Weighted op = make_weighted(args, {.channel_axis = 3}, a.activation, DataType::int64);
   if (op.kind == WeightedKind::int16 && !op.sums64) {
     fail(ErrorKind::unsupported,

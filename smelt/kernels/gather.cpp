@@ -1,6 +1,11 @@
 #include "smelt/kernels/gather.h"
 
+#include <algorithm>
+#include <memory>
+
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
+#include "smelt/kernels/packed_bits.h"
 
 namespace smelt {
 namespace {
@@ -129,6 +134,59 @@ Kernel prepare_gather_nd(const PrepareArgs& args) {
   });
 }
 
+namespace {
+
+/// Rows of stored values, and the scale of each run of `block` of them.
+struct EmbeddingTable {
+  std::vector<int8_t> values;  ///< of packed types; empty where int8 is read in place
+  std::vector<float> scales;   ///< [rows, columns / block], or one
+  int64_t columns = 0;
+  int64_t block = 0;
+
+  float scale(int64_t row, int64_t column) const {
+    return scales.size() == 1
+               ? scales[0]
+               : scales[static_cast<size_t>(row * (columns / block) + column / block)];
+  }
+};
+
+EmbeddingTable embedding_table(const Operand& table, int64_t rows, int64_t columns) {
+  const Quantization& q = *table.quantization;
+  EmbeddingTable t{{}, q.scale, columns, columns};
+  if (const auto* blocks = std::get_if<BlockwiseScales>(&q.details)) {
+    t.block = blocks->block_size;
+    t.scales = block_scales(table, rows, columns);
+  } else if (q.scale.empty() ||
+             (q.per_axis() && (static_cast<int64_t>(q.scale.size()) != rows || q.axis != 0))) {
+    fail(ErrorKind::bad_file, "{} has {} scales along axis {} for {} rows", table.name,
+         q.scale.size(), q.axis, rows);
+  }
+  if (std::any_of(q.zero_point.begin(), q.zero_point.end(), [](int64_t z) { return z != 0; })) {
+    fail(ErrorKind::unsupported, "{} has a zero point; embeddings must be symmetric", table.name);
+  }
+  if (bit_width(table.type) < 8) t.values = unpack_small(table);
+  return t;
+}
+
+/// int8, uint8 (which holds int8), int4 or int2 -> float32.
+Kernel hybrid_embedding(const Operand& ids, const Operand& table, int64_t rows, int64_t columns) {
+  require_type(table, {DataType::int8, DataType::uint8, DataType::int4, DataType::int2});
+  auto shared = std::make_shared<const EmbeddingTable>(embedding_table(table, rows, columns));
+  return {[=, t = std::move(shared), count = ids.shape.elements()](const InvokeArgs& run) {
+    const int8_t* values = t->values.empty() ? run.in<int8_t>(1) : t->values.data();
+    float* to = run.out<float>();
+    for (int64_t i = 0; i < count; ++i) {
+      const int32_t id = run.in<int32_t>(0)[i];
+      const bool inside = id >= 0 && id < rows;
+      for (int64_t c = 0; c < columns; ++c) {
+        *to++ = inside ? values[id * columns + c] * t->scale(id, c) : 0.0f;
+      }
+    }
+  }};
+}
+
+}  // namespace
+
 Kernel prepare_embedding_lookup(const PrepareArgs& args) {
   const Operand& ids = args.input(0);
   const Operand& table = args.input(1);
@@ -140,17 +198,8 @@ Kernel prepare_embedding_lookup(const PrepareArgs& args) {
   const int64_t count = ids.shape.elements();
   require_elements(y, checked_mul(count, columns, "embedding"));
   check_constant_indices<int32_t>(ids, rows);
-  if (table.type == DataType::int8 && y.type == DataType::float32) {
-    require_per_tensor(table);
-    return {[=, scale = scale_of(table)](const InvokeArgs& run) {
-      float* to = run.out<float>();
-      for (int64_t i = 0; i < count; ++i) {
-        const int32_t id = run.in<int32_t>(0)[i];
-        const bool inside = id >= 0 && id < rows;
-        const int8_t* from = run.in<int8_t>(1) + (inside ? id * columns : 0);
-        for (int64_t c = 0; c < columns; ++c) *to++ = inside ? from[c] * scale : 0.0f;
-      }
-    }};
+  if (y.type == DataType::float32 && table.type != y.type) {
+    return hybrid_embedding(ids, table, rows, columns);
   }
   require_same_type(table, y);
   const int64_t bytes = element_bytes(table) * columns;

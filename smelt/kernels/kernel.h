@@ -31,6 +31,9 @@ struct Operand {
   Shape shape;
   const Quantization* quantization = nullptr;  ///< never null
   const void* constant = nullptr;  ///< the values of a constant, aligned for its type; else null
+  /// The tensors behind BlockwiseScales where the operand is quantized in blocks; else null.
+  const Tensor* block_scales = nullptr;
+  const Tensor* block_zero_points = nullptr;
 
   template <class T>
   const T* constant_as() const {

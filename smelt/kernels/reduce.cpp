@@ -106,15 +106,15 @@ template <class T>
 Kernel quantized_sum(const PrepareArgs& args, bool mean) {
   const Operand& x = args.input(0);
   const Operand& y = args.output();
-  if (!x.quantization->quantized() && !y.quantization->quantized()) {
-    fail(ErrorKind::unsupported, "{} has no scale; sums of {} have a kernel only with one", x.name,
-         name(x.type));
+  // Without scales the reference divides 0 by 0, and the multiplier that it makes of that is 0.
+  const bool scaled = x.quantization->quantized() || y.quantization->quantized();
+  if (scaled) {
+    require_per_tensor(x);
+    require_per_tensor(y);
   }
-  require_per_tensor(x);
-  require_per_tensor(y);
   const ReducePlan plan = make_reduce_plan(args);
-  FixedMultiplier m =
-      quantize_multiplier(static_cast<double>(scale_of(x)) / static_cast<double>(scale_of(y)));
+  FixedMultiplier m;
+  if (scaled) m = quantize_multiplier(scale_ratio(x, y));
   if (mean && plan.reduced > 0) {
     int shift = 63 - std::countl_zero(static_cast<uint64_t>(plan.reduced));
     shift = std::min({shift, 32, 31 + m.shift});
@@ -122,26 +122,27 @@ Kernel quantized_sum(const PrepareArgs& args, bool mean) {
         static_cast<int32_t>((static_cast<int64_t>(m.multiplier) << shift) / plan.reduced);
     m.shift -= shift;
   }
+  const int32_t zero_x = scaled ? zero_of(x) : 0;
   const auto offset =
-      static_cast<int32_t>(static_cast<uint32_t>(zero_of(x)) * static_cast<uint64_t>(plan.reduced));
+      static_cast<int32_t>(static_cast<uint32_t>(zero_x) * static_cast<uint64_t>(plan.reduced));
   const bool empty = plan.rows == 0;
-  return {.invoke =
-              [=, zero_y = zero_of(y), range = range_of(y.type)](const InvokeArgs& run) {
-                T* out = run.out<T>();
-                auto* sums = reinterpret_cast<int32_t*>(run.scratch);
-                if (empty) {
-                  std::fill_n(out, plan.outputs, T{0});
-                  return;
-                }
-                plan.fold(run.in<T>(0), sums, int32_t{0},
-                          [](int32_t a, T b) { return wrapping_add(a, b); });
-                for (int64_t i = 0; i < plan.outputs; ++i) {
-                  const int32_t sum = wrapping_add(sums[i], wrapping_mul(offset, -1));
-                  out[i] =
-                      static_cast<T>(clamp(wrapping_add(apply_multiplier(sum, m), zero_y), range));
-                }
-              },
-          .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int32_t))};
+  return {
+      .invoke =
+          [=, zero_y = scaled ? zero_of(y) : 0, range = range_of(y.type)](const InvokeArgs& run) {
+            T* out = run.out<T>();
+            auto* sums = reinterpret_cast<int32_t*>(run.scratch);
+            if (empty) {
+              std::fill_n(out, plan.outputs, T{0});
+              return;
+            }
+            plan.fold(run.in<T>(0), sums, int32_t{0},
+                      [](int32_t a, T b) { return wrapping_add(a, b); });
+            for (int64_t i = 0; i < plan.outputs; ++i) {
+              const int32_t sum = wrapping_add(sums[i], wrapping_mul(offset, -1));
+              out[i] = static_cast<T>(clamp(wrapping_add(apply_multiplier(sum, m), zero_y), range));
+            }
+          },
+      .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int32_t))};
 }
 
 Kernel prepare_sum_or_mean(const PrepareArgs& args, bool mean) {

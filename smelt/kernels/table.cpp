@@ -6,19 +6,27 @@
 #include "smelt/kernels/binary.h"
 #include "smelt/kernels/cast.h"
 #include "smelt/kernels/compare.h"
+#include "smelt/kernels/complex_numbers.h"
 #include "smelt/kernels/concat.h"
 #include "smelt/kernels/conv.h"
+#include "smelt/kernels/conv_3d.h"
+#include "smelt/kernels/custom.h"
 #include "smelt/kernels/dense.h"
 #include "smelt/kernels/depthwise.h"
+#include "smelt/kernels/discrete.h"
 #include "smelt/kernels/fill.h"
 #include "smelt/kernels/gather.h"
 #include "smelt/kernels/kernel.h"
+#include "smelt/kernels/matrix.h"
+#include "smelt/kernels/non_max_suppression.h"
 #include "smelt/kernels/normalization.h"
 #include "smelt/kernels/pad.h"
 #include "smelt/kernels/pool.h"
 #include "smelt/kernels/reduce.h"
 #include "smelt/kernels/reshape.h"
 #include "smelt/kernels/resize.h"
+#include "smelt/kernels/scatter.h"
+#include "smelt/kernels/search.h"
 #include "smelt/kernels/slice.h"
 #include "smelt/kernels/softmax.h"
 #include "smelt/kernels/transpose.h"
@@ -144,7 +152,33 @@ constexpr Row kRows[] = {
     {OpType::cumsum, prepare_cumsum},
     {OpType::l2_normalization, prepare_l2_normalization},
     {OpType::local_response_normalization, prepare_local_response_normalization},
-    {OpType::custom, nullptr},
+    {OpType::conv_3d, prepare_conv_3d},
+    {OpType::conv_3d_transpose, prepare_conv_3d_transpose},
+    {OpType::rfft2d, prepare_rfft_2d},
+    {OpType::real, prepare_real},
+    {OpType::imag, prepare_imag},
+    {OpType::complex_abs, prepare_complex_abs},
+    {OpType::bitwise_xor, prepare_bitwise_xor},
+    {OpType::right_shift, prepare_right_shift},
+    {OpType::bucketize, prepare_bucketize},
+    {OpType::fake_quant, prepare_fake_quant},
+    {OpType::matrix_diag, prepare_matrix_diag},
+    {OpType::matrix_set_diag, prepare_matrix_set_diag},
+    {OpType::reverse_sequence, prepare_reverse_sequence},
+    {OpType::dilate, prepare_dilate},
+    {OpType::non_max_suppression_v4, prepare_non_max_suppression},
+    {OpType::non_max_suppression_v5, prepare_non_max_suppression},
+    {OpType::scatter_nd, prepare_scatter_nd},
+    {OpType::sparse_to_dense, prepare_sparse_to_dense},
+    {OpType::segment_sum, prepare_segment_sum},
+    {OpType::unsorted_segment_prod, prepare_unsorted_segment_prod},
+    {OpType::unsorted_segment_sum, prepare_unsorted_segment_sum},
+    {OpType::unsorted_segment_max, prepare_unsorted_segment_max},
+    {OpType::unsorted_segment_min, prepare_unsorted_segment_min},
+    {OpType::topk_v2, prepare_top_k},
+    {OpType::where, prepare_where},
+    {OpType::unique, prepare_unique},
+    {OpType::custom, prepare_custom},
 };
 
 constexpr std::array<PrepareKernel, kOpTypeCount> make_table() {

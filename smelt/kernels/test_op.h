@@ -80,7 +80,14 @@ class TestOp {
     return result<T>();
   }
 
-  void invoke(const Kernel& kernel) {
+  /// The values of an operand for the next invocation.
+  template <class T>
+  void set_input(size_t index, const std::vector<T>& values) {
+    fill(inputs_.at(index), values);
+  }
+
+  /// `state` holds Kernel::state_bytes, reset by the caller.
+  void invoke(const Kernel& kernel, std::byte* state = nullptr) {
     std::vector<const void*> in;
     std::vector<void*> out;
     for (const Slot& slot : inputs_) in.push_back(slot.bytes.get());
@@ -88,7 +95,7 @@ class TestOp {
     std::unique_ptr<std::byte[]> scratch(
         new std::byte[static_cast<size_t>(kernel.scratch_bytes) + 64]);
     const auto address = reinterpret_cast<uintptr_t>(scratch.get());
-    kernel.invoke({in.data(), out.data(), scratch.get() + (64 - address % 64) % 64, nullptr});
+    kernel.invoke({in.data(), out.data(), scratch.get() + (64 - address % 64) % 64, state});
   }
 
   template <class T>

@@ -149,11 +149,7 @@ ConvGemm make_phase(const PrepareArgs& args, const Weighted& op, const Transpose
 Kernel prepare_transpose_conv(const PrepareArgs& args) {
   const auto& a = attributes_of<TransposeConv2DAttributes>(args);
   const TransposeShape s = transpose_shape(a, args);
-  Weighted op = make_weighted(args, kLayout, a.activation, DataType::int64);
-  if (op.kind == WeightedKind::int16 && !op.sums64) {
-    fail(ErrorKind::unsupported,
-         "TRANSPOSE_CONV of int16 has no kernel with an int32 bias; store it as int64");
-  }
+  Weighted op = make_weighted(args, kLayout, a.activation, a.quantized_bias_type);
   constexpr int64_t kMaxPhases = 64;  // more would cost memory; nobody has such strides
   const int64_t phases_h = std::min(s.h.stride, s.h.out);
   const int64_t phases_w = std::min(s.w.stride, s.w.out);

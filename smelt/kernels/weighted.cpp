@@ -2,17 +2,17 @@
 
 #include <cmath>
 
+#include "smelt/kernels/packed_bits.h"
+
 namespace smelt {
 namespace {
 
 [[noreturn]] void fail_weight_types(const PrepareArgs& args, const Operand& x, const Operand& w,
                                     const Operand& y) {
-  const bool hybrid = x.type == DataType::float32 && w.type != DataType::float32;
-  fail(ErrorKind::unsupported, "{} with {} input, {} weights and {} result has no kernel; {}",
-       name(args.op.type), name(x.type), name(w.type), name(y.type),
-       hybrid ? "store the weights as float32, or quantize the activations too"
-              : "there are kernels for float32, for int8 with int8 or int4 weights, for int16 with "
-                "int8 weights and for uint8");
+  fail(ErrorKind::unsupported,
+       "{} with {} input, {} weights and {} result has no kernel; there are kernels for float32, "
+       "for int8 or int16 with int8, int4 or int2 weights and for uint8",
+       name(args.op.type), name(x.type), name(w.type), name(y.type));
 }
 
 WeightedKind kind_of(const PrepareArgs& args, const Operand& x, const Operand& w,
@@ -20,9 +20,10 @@ WeightedKind kind_of(const PrepareArgs& args, const Operand& x, const Operand& w
   if (x.type == y.type) {
     const bool w8 = w.type == DataType::int8;
     if (x.type == DataType::float32 && w.type == x.type) return WeightedKind::float32;
-    if (x.type == DataType::int8 && (w8 || w.type == DataType::int4)) return WeightedKind::int8;
+    const bool small = w8 || w.type == DataType::int4 || w.type == DataType::int2;
+    if (x.type == DataType::int8 && small) return WeightedKind::int8;
     if (x.type == DataType::uint8 && w.type == x.type) return WeightedKind::uint8;
-    if (x.type == DataType::int16 && w8) return WeightedKind::int16;
+    if (x.type == DataType::int16 && small) return WeightedKind::int16;
   }
   fail_weight_types(args, x, w, y);
 }
@@ -98,18 +99,6 @@ void set_zero_points(Weighted& op, const Operand& x, const Operand& w, const Ope
   }
 }
 
-void unpack_int4(Weighted& op, const Operand& w) {
-  if (w.constant == nullptr) {
-    fail(ErrorKind::unsupported, "{}: int4 weights must be a constant", w.name);
-  }
-  const auto* bytes = w.constant_as<uint8_t>();
-  op.unpacked.resize(static_cast<size_t>(w.shape.elements()));
-  for (size_t i = 0; i < op.unpacked.size(); ++i) {
-    const int nibble = i % 2 == 0 ? bytes[i / 2] & 15 : bytes[i / 2] >> 4;  // low half first
-    op.unpacked[i] = static_cast<int8_t>(nibble >= 8 ? nibble - 16 : nibble);
-  }
-}
-
 }  // namespace
 
 Weighted make_weighted(const PrepareArgs& args, const WeightedLayout& layout, Activation activation,
@@ -136,7 +125,7 @@ Weighted make_weighted(const PrepareArgs& args, const WeightedLayout& layout, Ac
   set_multipliers(op, x, w, y);
   set_zero_points(op, x, w, y);
   op.range = activation_range(activation, y);
-  if (w.type == DataType::int4) unpack_int4(op, w);
+  if (bit_width(w.type) < 8) op.unpacked = unpack_small(w);
   return op;
 }
 

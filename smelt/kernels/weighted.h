@@ -14,9 +14,9 @@ namespace smelt {
 
 enum class WeightedKind {
   float32,
-  int8,   ///< x, y int8; w int8 or int4; bias int32
+  int8,   ///< x, y int8; w int8, int4 or int2; bias int32
   uint8,  ///< x, w, y uint8 with zero points; bias int32 (models of before 2019)
-  int16,  ///< x, y int16 with zero point 0; w int8; bias int64 or int32
+  int16,  ///< x, y int16 with zero point 0; w as for int8; bias int64 or int32
 };
 
 /// Where an op has its operands, and which axis of the weights holds output channels.
@@ -41,7 +41,7 @@ struct Weighted {
   std::vector<FixedMultiplier> multipliers;  ///< one, or one per channel
   int32_t x_zero = 0, w_zero = 0, y_zero = 0;
   IntRange range;
-  std::vector<int8_t> unpacked;  ///< int4 weights as int8
+  std::vector<int8_t> unpacked;  ///< int4 and int2 weights as int8
 };
 
 /// Checks types, scales, zero points and bias. `bias_type` is the attribute that tells the width of

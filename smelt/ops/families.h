@@ -33,6 +33,8 @@ void define_pad(OpTable& table);
 void define_slice(OpTable& table);
 void define_gather(OpTable& table);
 void define_resize(OpTable& table);
+void define_data_dependent(OpTable& table);
+void define_custom(OpTable& table);
 void define_fill(OpTable& table);
 void define_recurrent(OpTable& table);
 void define_control(OpTable& table);

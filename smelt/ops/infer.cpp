@@ -16,6 +16,11 @@ std::vector<int64_t> read_values(ByteView bytes) {
   return values;
 }
 
+/// Arithmetic whose result LiteRT gives the type of its second operand, whatever the file says.
+bool takes_operand_type(OpType type) {
+  return type == OpType::add || type == OpType::sub || type == OpType::mul || type == OpType::div;
+}
+
 }  // namespace
 
 std::optional<std::vector<int64_t>> index_values(const Tensor& tensor) {
@@ -37,10 +42,13 @@ ShapeContext shape_context(const Graph& graph, const Op& op) {
       continue;
     }
     const Tensor& tensor = graph.tensor(id);
+    const bool dense = tensor.is_constant && !tensor.sparsity;
     inputs.push_back({.present = true,
                       .type = tensor.type,
                       .shape = tensor.shape,
-                      .values = index_values(tensor)});
+                      .values = index_values(tensor),
+                      .constant = dense,
+                      .data = dense ? tensor.data.bytes() : ByteView()});
   }
   std::vector<Shape> recorded;
   for (const TensorId id : op.outputs) recorded.push_back(id ? graph.tensor(id).shape : Shape());
@@ -60,6 +68,9 @@ void infer_shapes(Graph& graph, OpId id) {
   def.infer_shapes(context);
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     if (op.outputs[i]) graph.tensor(op.outputs[i]).shape = context.output(i);
+  }
+  if (takes_operand_type(op.type) && op.output()) {
+    graph.tensor(op.output()).type = graph.tensor(op.input(1)).type;
   }
 }
 

@@ -13,8 +13,9 @@ std::optional<std::vector<int64_t>> index_values(const Tensor& tensor);
 /// What inference sees of an op in the graph as it is.
 ShapeContext shape_context(const Graph& graph, const Op& op);
 
-/// Checks the op's arity and sets the shapes of its result tensors from its operands. Errors do not
-/// name the op; callers add describe(graph, id).
+/// Checks the op's arity and sets the shapes of its result tensors from its operands, and the type
+/// of the result of ADD, SUB, MUL and DIV. Errors do not name the op; callers add describe(graph,
+/// id).
 void infer_shapes(Graph& graph, OpId id);
 
 }  // namespace smelt

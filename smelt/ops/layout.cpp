@@ -50,6 +50,22 @@ void infer_matrix_diag(ShapeContext& context) {
   context.set_output(0, Shape(std::move(dims)));
 }
 
+/// x, dilations [rank], padding -> each axis (size - 1) * dilation + 1.
+void infer_dilate(ShapeContext& context) {
+  const Shape& x = context.shape(0);
+  const std::vector<int64_t>& dilations = context.values(1);
+  if (static_cast<int>(dilations.size()) != x.rank()) {
+    fail(ErrorKind::bad_file, "dilates {} axes of {}", dilations.size(), to_string(x));
+  }
+  std::vector<int64_t> dims;
+  for (int i = 0; i < x.rank(); ++i) {
+    const int64_t dilation = dilations[static_cast<size_t>(i)];
+    if (dilation < 1) fail(ErrorKind::bad_file, "dilates axis {} by {}", i, dilation);
+    dims.push_back(x[i] > 0 ? checked_mul(x[i] - 1, dilation, "size of a dilated axis") + 1 : 0);
+  }
+  context.set_output(0, checked_shape(dims));
+}
+
 }  // namespace
 
 void define_layout(OpTable& table) {
@@ -58,6 +74,7 @@ void define_layout(OpTable& table) {
   table[OpType::reverse_sequence] = row(2, 2, infer_same, float_only(kNoKernel));
   table[OpType::tile] = row(2, 2, infer_tile, float_only(kNoKernel));
   table[OpType::broadcast_to] = row(2, 2, infer_broadcast_to, same_scale());
+  table[OpType::dilate] = row(3, 3, infer_dilate, float_only(kNoKernel));
   table[OpType::matrix_diag] = row(1, 1, infer_matrix_diag, float_only(kNoKernel));
   table[OpType::matrix_set_diag] = row(2, 2, infer_same, float_only(kNoKernel));
 }

@@ -31,6 +31,8 @@ OpTable make_table() {
   define_slice(table);
   define_gather(table);
   define_resize(table);
+  define_data_dependent(table);
+  define_custom(table);
   define_fill(table);
   define_recurrent(table);
   define_control(table);
@@ -66,6 +68,15 @@ const std::vector<int64_t>& ShapeContext::values(size_t i) const {
     fail(ErrorKind::unsupported, "the shape of its result depends on data (operand {})", i);
   }
   return *operand.values;
+}
+
+ByteView ShapeContext::data(size_t i) const {
+  const Input& operand = input(i);
+  const int64_t bytes = storage_bytes(operand.type, operand.shape.elements());
+  if (static_cast<int64_t>(operand.data.size()) < bytes || (bytes == 0 && !operand.constant)) {
+    fail(ErrorKind::unsupported, "the shape of its result depends on data (operand {})", i);
+  }
+  return operand.data.first(static_cast<size_t>(bytes));
 }
 
 const OpDef& op_def(OpType type) {

@@ -18,6 +18,8 @@ class ShapeContext {
     DataType type = DataType::float32;
     Shape shape;
     std::optional<std::vector<int64_t>> values;  ///< of int32/int64 operands, where known
+    bool constant = false;
+    ByteView data;  ///< the stored bytes of a dense constant of any type; else empty
   };
 
   ShapeContext(const Op& of, std::vector<Input> inputs, std::vector<Shape> recorded)
@@ -32,6 +34,9 @@ class ShapeContext {
   const Shape& shape(size_t i) const { return input(i).shape; }
   /// Values of an integer operand; unsupported ("depends on data") where they are not known.
   const std::vector<int64_t>& values(size_t i) const;
+
+  /// The stored bytes of an operand that is known; unsupported ("depends on data") otherwise.
+  ByteView data(size_t i) const;
 
   size_t output_count() const { return outputs_.size(); }
   /// Starts as the shape recorded in the file.

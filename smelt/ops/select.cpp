@@ -14,7 +14,6 @@ void infer_select_v2(ShapeContext& context) {
 void define_select(OpTable& table) {
   table[OpType::select] = row(3, 3, infer_select, float_only(kNoKernel));
   table[OpType::select_v2] = row(3, 3, infer_select_v2, same_scale());
-  table[OpType::where] = row(1, 1, nullptr, float_only(kNotNumbers));
 }
 
 }  // namespace smelt

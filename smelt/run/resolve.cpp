@@ -136,6 +136,10 @@ class Resolver {
   int64_t total_bytes_;
 };
 
+const Tensor* tensor_or_null(const Graph& graph, TensorId id) {
+  return id && graph.contains(id) ? &graph.tensor(id) : nullptr;
+}
+
 Operand make_operand(const Graph& graph, TensorId id, const Op& op) {
   if (!id) return {};
   const Tensor& tensor = graph.tensor(id);
@@ -144,12 +148,17 @@ Operand make_operand(const Graph& graph, TensorId id, const Op& op) {
          describe(graph, id));
   }
   if (bit_width(tensor.type) > 0) value_bytes(tensor);
-  return {.id = id,
-          .name = tensor.name,
-          .type = tensor.type,
-          .shape = tensor.shape,
-          .quantization = &tensor.quantization,
-          .constant = tensor.is_constant ? tensor.data.bytes().data() : nullptr};
+  Operand operand{.id = id,
+                  .name = tensor.name,
+                  .type = tensor.type,
+                  .shape = tensor.shape,
+                  .quantization = &tensor.quantization,
+                  .constant = tensor.is_constant ? tensor.data.bytes().data() : nullptr};
+  if (const auto* blocks = std::get_if<BlockwiseScales>(&tensor.quantization.details)) {
+    operand.block_scales = tensor_or_null(graph, blocks->scales);
+    operand.block_zero_points = tensor_or_null(graph, blocks->zero_points);
+  }
+  return operand;
 }
 
 void fix_input_shapes(Graph& graph) {
