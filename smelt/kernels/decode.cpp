@@ -2,35 +2,13 @@
 
 #include <algorithm>
 
+#include "smelt/ir/lookup_table.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
 namespace {
 
 constexpr size_t kHeaderBytes = 16;
-
-/// Bits of a constant from the highest of the first byte on; zeros behind its end, which is
-/// checked afterwards.
-class BitReader {
- public:
-  explicit BitReader(ByteView bytes) : bytes_(bytes) {}
-  uint32_t take(int64_t count) {
-    uint32_t value = 0;
-    for (int64_t i = 0; i < count; ++i, ++at_) value = value << 1 | bit(at_);
-    return value;
-  }
-  void put_back(int64_t count) { at_ -= count; }
-  int64_t position() const { return at_; }
-  bool beyond() const { return at_ > static_cast<int64_t>(bytes_.size()) * 8; }
-
- private:
-  uint32_t bit(int64_t at) const {
-    const auto byte = static_cast<size_t>(at / 8);
-    return byte < bytes_.size() ? bytes_[byte] >> (7 - at % 8) & 1u : 0u;
-  }
-  ByteView bytes_;
-  int64_t at_ = 0;
-};
 
 ByteView bytes_of(const Operand& operand) {
   if (operand.constant == nullptr) {
@@ -76,6 +54,13 @@ std::vector<uint8_t> decode_lut(ByteView codes, ByteView description, const Oper
                         .alternating = channels.alternating});
 }
 
+/// Every element takes a bit at least.
+void require_bits(ByteView codes, const Operand& y) {
+  if (y.shape.elements() <= static_cast<int64_t>(codes.size()) * 8) return;
+  fail(ErrorKind::bad_file, "{} bytes of codes are too few for {} of shape {}", codes.size(),
+       y.name, to_string(y.shape));
+}
+
 /// One bit per element tells whether its value is stored; others are the zero point.
 std::vector<uint8_t> decode_pruned(ByteView codes, ByteView description, const Operand& y) {
   const ByteView table = description.subspan(kHeaderBytes);
@@ -90,6 +75,7 @@ std::vector<uint8_t> decode_pruned(ByteView codes, ByteView description, const O
       std::any_of(zeros.begin(), zeros.end(), [](int64_t zero) { return zero != 0; })) {
     fail(ErrorKind::bad_file, "{} is pruned; its zero points must be 0", y.name);
   }
+  require_bits(codes, y);
   std::vector<uint8_t> result(static_cast<size_t>(count) * size);
   BitReader bits(codes);
   size_t used = 0;
@@ -169,6 +155,7 @@ std::vector<uint8_t> decode_huffman(ByteView codes, ByteView description, const 
   require_type(y, {DataType::int8, DataType::int16});
   const bool wide = (description[5] & 1) != 0;
   const int64_t count = y.shape.elements();
+  require_bits(codes, y);
   if (y.type == DataType::int16) {
     if (!wide) fail(ErrorKind::bad_file, "int16 needs a Huffman table of 32-bit entries");
     return decode_huffman<uint32_t, int16_t>(codes, description, count);
@@ -196,30 +183,6 @@ std::vector<uint8_t> decode_tensor(const Operand& codes, const Operand& descript
 }
 
 }  // namespace
-
-std::vector<uint8_t> decode_lookup(const LookupTable& lookup) {
-  if (lookup.bits < 1 || lookup.bits > 7) {
-    fail(ErrorKind::bad_file, "indices of {} bits", lookup.bits);
-  }
-  const int64_t bits = checked_mul(lookup.count, lookup.bits, "bits of indices");
-  if (static_cast<int64_t>(lookup.codes.size()) < (bits + 7) / 8) {
-    fail(ErrorKind::bad_file, "{} bytes of indices are too few", lookup.codes.size());
-  }
-  const auto size = static_cast<size_t>(lookup.element);
-  std::vector<uint8_t> result(static_cast<size_t>(lookup.count) * size);
-  BitReader codes(lookup.codes);
-  const int64_t run = lookup.count > 0 ? lookup.count / lookup.channels : 1;
-  for (int64_t i = 0; i < lookup.count; ++i) {
-    const int64_t channel = lookup.alternating ? i % lookup.channels : i / run;
-    const auto at = static_cast<size_t>(channel * lookup.stride + codes.take(lookup.bits));
-    if ((at + 1) * size > lookup.table.size()) {
-      fail(ErrorKind::bad_file, "index {} of channel {} leaves the table of values", at, channel);
-    }
-    std::memcpy(result.data() + static_cast<size_t>(i) * size, lookup.table.data() + at * size,
-                size);
-  }
-  return result;
-}
 
 Kernel prepare_decode(const PrepareArgs& args) {
   const size_t count = args.outputs.size();

@@ -71,6 +71,12 @@ bool has_variables(const Graph& graph) {
                              [&](TensorId id) { return graph.tensor(id).is_variable; });
 }
 
+bool has_states(const Program& program) {
+  const std::vector<Step>& steps = program.steps();
+  return std::any_of(steps.begin(), steps.end(),
+                     [](const Step& step) { return step.kernel.state_bytes > 0; });
+}
+
 template <class T>
 std::span<T> lane_of(std::span<T> all, int lane, int batch) {
   const size_t size = all.size() / static_cast<size_t>(batch);
@@ -116,7 +122,7 @@ void run_samples(std::shared_ptr<const Program> program, int64_t count,
   const int batch = program->options().batch;
   const int threads = options.threads > 0 ? options.threads : available_threads();
   const int64_t groups = (count + batch - 1) / batch;
-  const bool stateful = has_variables(program->graph());
+  const bool stateful = has_variables(program->graph()) || has_states(*program);
   std::vector<std::unique_ptr<Worker>> workers(static_cast<size_t>(threads));
   Reporter reporter(options, count);
   parallel_for(groups, threads, [&](int index, int64_t group) {

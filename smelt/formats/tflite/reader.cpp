@@ -4,6 +4,7 @@
 #include "smelt/base/file.h"
 #include "smelt/formats/tflite/budget.h"
 #include "smelt/formats/tflite/buffers.h"
+#include "smelt/formats/tflite/compression.h"
 #include "smelt/formats/tflite/options.h"
 #include "smelt/formats/tflite/reflect.h"
 #include "smelt/formats/tflite/tensors.h"
@@ -53,6 +54,7 @@ class Reader {
     read_graphs(model);
     read_signatures(model);
     read_metadata(model);
+    decompress(model, buffers_, budget_);
     read_external_buffers(model);
     read_trailing_bytes(model);
     return model;
