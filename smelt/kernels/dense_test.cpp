@@ -152,18 +152,5 @@ TEST(FullyConnected, RejectsMalformedOps) {
   EXPECT_ERROR(unsupported, prepare({2, 3}, {4, 3}, {4}, {2, 4}, WeightsFormat::shuffled4x16_int8));
 }
 
-TEST(FullyConnected, HybridNamesTheCure) {
-  TestOp op(OpType::fully_connected, FullyConnectedAttributes{});
-  op.input<float>({1, 2}, {1, 2});
-  op.constant<int8_t>({1, 2}, {1, 2}, Quantization::per_tensor(0.5f, 0)).output<float>({1, 1});
-  try {
-    op.prepare();
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::unsupported);
-    EXPECT_NE(std::string(error.what()).find("store the weights as float32"), std::string::npos);
-  }
-}
-
 }  // namespace
 }  // namespace smelt

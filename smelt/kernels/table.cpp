@@ -22,6 +22,7 @@
 #include "smelt/kernels/normalization.h"
 #include "smelt/kernels/pad.h"
 #include "smelt/kernels/pool.h"
+#include "smelt/kernels/random_ops.h"
 #include "smelt/kernels/reduce.h"
 #include "smelt/kernels/reshape.h"
 #include "smelt/kernels/resize.h"
@@ -29,6 +30,7 @@
 #include "smelt/kernels/search.h"
 #include "smelt/kernels/slice.h"
 #include "smelt/kernels/softmax.h"
+#include "smelt/kernels/stablehlo.h"
 #include "smelt/kernels/transpose.h"
 #include "smelt/kernels/transpose_conv.h"
 #include "smelt/kernels/unary.h"
@@ -178,6 +180,14 @@ constexpr Row kRows[] = {
     {OpType::topk_v2, prepare_top_k},
     {OpType::where, prepare_where},
     {OpType::unique, prepare_unique},
+    {OpType::random_uniform, prepare_random_uniform},
+    {OpType::random_standard_normal, prepare_random_standard_normal},
+    {OpType::stablehlo_add, prepare_stablehlo_add},
+    {OpType::stablehlo_multiply, prepare_stablehlo_multiply},
+    {OpType::stablehlo_maximum, prepare_stablehlo_maximum},
+    {OpType::stablehlo_minimum, prepare_stablehlo_minimum},
+    {OpType::stablehlo_and, prepare_stablehlo_and},
+    {OpType::stablehlo_shift_left, prepare_stablehlo_shift_left},
     {OpType::custom, prepare_custom},
 };
 

@@ -37,6 +37,11 @@ void define_binary(OpTable& table) {
        {OpType::logical_and, OpType::logical_or, OpType::bitwise_xor, OpType::right_shift}) {
     table[type] = row(2, 2, infer_broadcast, float_only(kNotNumbers));
   }
+  for (const OpType type :
+       {OpType::stablehlo_add, OpType::stablehlo_multiply, OpType::stablehlo_maximum,
+        OpType::stablehlo_minimum, OpType::stablehlo_and, OpType::stablehlo_shift_left}) {
+    table[type] = row(2, 2, infer_same, float_only(kNoKernel));
+  }
   table[OpType::add_n] = row(1, -1, infer_add_n, float_only(kNoLiteRtKernel));
 }
 

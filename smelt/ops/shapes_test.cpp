@@ -183,6 +183,32 @@ TEST(Shapes, ConcatenationAndSplit) {
   EXPECT_BAD_FILE(infer(OpType::unpack, {data({2, 3})}, UnpackAttributes{3, 0}, 3));
 }
 
+TEST(Shapes, WhatDependsOnValues) {
+  const auto unknown = [](auto&& f) { EXPECT_EQ(kind_of(f), ErrorKind::unsupported); };
+  EXPECT_EQ(infer_one(OpType::where, {vector({0, 3, 0, -1})}, NoAttributes{}), (Shape{2, 1}));
+  unknown([] { infer_one(OpType::where, {data({4})}, NoAttributes{}); });
+  const auto unique = infer(OpType::unique, {vector({5, 2, 5})}, UniqueAttributes{}, 2);
+  EXPECT_EQ(unique, (std::vector<Shape>{{2}, {3}}));
+  EXPECT_EQ(infer_one(OpType::segment_sum, {data({3, 2}), vector({0, 0, 4})}, NoAttributes{}),
+            (Shape{5, 2}));
+  EXPECT_BAD_FILE(
+      infer_one(OpType::segment_sum, {data({3, 2}), vector({1, 0, 4})}, NoAttributes{}));
+  const In x = data({3, 2});
+  EXPECT_EQ(infer_one(OpType::unsorted_segment_max, {x, data({3}), scalar(4)}, NoAttributes{}),
+            (Shape{4, 2}));
+  EXPECT_BAD_FILE(
+      infer_one(OpType::unsorted_segment_max, {x, data({3}), scalar(-1)}, NoAttributes{}));
+  const std::vector<In> boxes = {data({9, 4}), data({9}), scalar(5), data({}), data({})};
+  EXPECT_EQ(infer(OpType::non_max_suppression_v4, boxes, NoAttributes{}, 2),
+            (std::vector<Shape>{{5}, {}}));
+  EXPECT_EQ(infer_one(OpType::dilate, {x, vector({3, 1}), data({})}, NoAttributes{}),
+            (Shape{7, 2}));
+  EXPECT_BAD_FILE(infer_one(OpType::dilate, {x, vector({0, 1}), data({})}, NoAttributes{}));
+  EXPECT_EQ(infer_one(OpType::rfft2d, {data({2, 3, 5}), vector({4, 8})}, NoAttributes{}),
+            (Shape{2, 4, 5}));
+  EXPECT_BAD_FILE(infer_one(OpType::rfft2d, {data({5}), vector({4, 8})}, NoAttributes{}));
+}
+
 TEST(Shapes, Reshape) {
   const In x = data({2, 3, 4});
   EXPECT_EQ(infer_one(OpType::reshape, {x, vector({-1, 8})}, ReshapeAttributes{}), (Shape{3, 8}));

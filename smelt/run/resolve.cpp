@@ -161,6 +161,11 @@ Operand make_operand(const Graph& graph, TensorId id, const Op& op) {
   return operand;
 }
 
+/// True for ops whose options Smelt never looks at.
+bool attributes_are_opaque(OpType type) {
+  return std::holds_alternative<OpaqueAttributes>(default_attributes(type));
+}
+
 void fix_input_shapes(Graph& graph) {
   for (const TensorId id : graph.inputs()) {
     Shape& shape = graph.tensor(id).shape;
@@ -181,7 +186,8 @@ int64_t value_bytes(const Tensor& tensor) {
 
 Kernel prepare_op(const Graph& graph, OpId id, KernelChoice kernels, Numerics numerics) {
   const Op& op = graph.op(id);
-  if (std::holds_alternative<OpaqueAttributes>(op.attributes)) {
+  const bool opaque = std::holds_alternative<OpaqueAttributes>(op.attributes);
+  if (opaque && (find_kernel(op.type) == nullptr || !attributes_are_opaque(op.type))) {
     fail(ErrorKind::unsupported, "there is no kernel for it (its options are not known)");
   }
   PrepareArgs args{.op = op, .inputs = {}, .outputs = {}, .numerics = numerics, .choice = kernels};
