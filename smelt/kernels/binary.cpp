@@ -31,6 +31,19 @@ Kernel with_number_type(const PrepareArgs& args, F&& f) {
   }
 }
 
+/// The same for ops that take int8 and int16 as plain integers.
+template <class F>
+Kernel with_narrow_types_too(const PrepareArgs& args, F&& f) {
+  switch (args.input(0).type) {
+    case DataType::int8:
+      return f(int8_t{});
+    case DataType::int16:
+      return f(int16_t{});
+    default:
+      return with_number_type(args, f);
+  }
+}
+
 /// Runs unsigned arithmetic for integers: signed overflow would be undefined.
 template <class T, class F>
 T wrapping(T a, T b, F f) {
@@ -211,7 +224,7 @@ Kernel prepare_squared_difference(const PrepareArgs& args) {
 
 Kernel prepare_floor_div(const PrepareArgs& args) {
   require_one_type(args);
-  return with_number_type(args, [&](auto zero) {
+  return with_narrow_types_too(args, [&](auto zero) {
     using T = decltype(zero);
     return broadcast_kernel<T, T, T>(args, floor_divide<T>);
   });
@@ -219,7 +232,7 @@ Kernel prepare_floor_div(const PrepareArgs& args) {
 
 Kernel prepare_floor_mod(const PrepareArgs& args) {
   require_one_type(args);
-  return with_number_type(args, [&](auto zero) {
+  return with_narrow_types_too(args, [&](auto zero) {
     using T = decltype(zero);
     return broadcast_kernel<T, T, T>(args, floor_modulo<T>);
   });

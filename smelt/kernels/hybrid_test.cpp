@@ -18,9 +18,13 @@ TEST(QuantizeBatch, SymmetricAndAsymmetricRoundTrip) {
       for (size_t i = 0; i < x.size(); ++i) {
         ASSERT_NEAR(batch.scale * static_cast<float>(stored[i] - batch.zero), x[i],
                     0.51f * batch.scale * (symmetric ? 1.0f : 2.0f));
-        if (symmetric) ASSERT_GE(stored[i], -127);
+        if (symmetric) {
+          ASSERT_GE(stored[i], -127);
+        }
       }
-      if (symmetric) ASSERT_EQ(batch.zero, 0);
+      if (symmetric) {
+        ASSERT_EQ(batch.zero, 0);
+      }
     }
   });
 }
