@@ -105,12 +105,12 @@ void run_float(const BasicShape& s, const InvokeArgs& args) {
   keep_results<float, float>(s, args);
 }
 
-/// value * multiplier, rounded once with ties up, as the matrix library rounds that LiteRT
-/// multiplies the weights with (ruy).
-int32_t scaled_once(int32_t value, FixedMultiplier m) {
-  const int shift = 31 - m.shift;
-  return static_cast<int32_t>((int64_t{value} * m.multiplier + (int64_t{1} << (shift - 1))) >>
-                              shift);
+/// apply_multiplier, but the shift to the right rounds ties up for both signs, as the matrix
+/// library does that LiteRT multiplies the weights with (measured with its release 2.3).
+int32_t scaled_ties_up(int32_t value, FixedMultiplier m) {
+  const int32_t high = apply_multiplier(value, {m.multiplier, std::max(m.shift, 0)});
+  if (m.shift >= 0) return high;
+  return static_cast<int32_t>((int64_t{high} + (int64_t{1} << (-m.shift - 1))) >> -m.shift);
 }
 
 struct Uint8Cell {
@@ -129,7 +129,7 @@ struct Uint8Cell {
         for (int64_t i = 0; i < shape.depth(); ++i) {
           sum += static_cast<uint32_t>((row[i] - 128) * (w[i] - weights_zero));
         }
-        parts[o] = saturate16(scaled_once(static_cast<int32_t>(sum), multiplier));
+        parts[o] = saturate16(scaled_ties_up(static_cast<int32_t>(sum), multiplier));
       }
     }
   }

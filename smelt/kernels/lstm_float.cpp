@@ -12,7 +12,6 @@ struct FloatLstm {
   LstmCell cell;
   RowProduct input, aux, recurrent, projection;
   std::array<std::vector<float>, kGates> peephole;  ///< dequantized, where the op has them
-  std::array<bool, kGates> has_gate{};
   int64_t gates_at = 0, aux_at = 0, recurrent_at = 0, hidden_at = 0, products_at = 0, bytes = 0;
 
   /// Where a gate's values start in a row of all gates.
