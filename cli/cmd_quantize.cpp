@@ -15,7 +15,7 @@ struct QuantizeCommand {
   ModelOptions model;
   DataOptions data;
   CriteriaOptions criteria;
-  std::string calibrate, evaluate, io = "int8", out;
+  std::string calibrate, evaluate, io = "int8", ranges = "mse", out;
   int64_t samples = 200;
   uint64_t seed = 0;
   int threads = 0;
@@ -56,7 +56,10 @@ QuantizeOptions quantize_options(const QuantizeCommand& options, Terminal& termi
                       .seed = options.seed,
                       .threads = options.threads,
                       .progress = terminal.progress()};
-  result.plan = {.io = parse_io_type(options.io), .per_channel_dense = options.per_channel_dense};
+  result.plan = {.io = parse_io_type(options.io),
+                 .ranges = parse_range_method(options.ranges),
+                 .per_channel_dense = options.per_channel_dense};
+  result.calibrate.histograms = result.plan.ranges == RangeMethod::mse;
   return result;
 }
 
@@ -83,6 +86,7 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
                          {"output", options.out},
                          {"output_bytes", out_bytes},
                          {"calibration_samples", result.stats.samples},
+                         {"calibration_method", options.ranges},
                          {"io", options.io}};
   int code = kDone;
   if (!options.evaluate.empty()) {
@@ -107,6 +111,13 @@ void add_calibration(CLI::App& command, QuantizeCommand& options) {
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--calibration-method", options.ranges,
+                  "Range that activations get: all that was seen (minmax), or the part of it with "
+                  "the least squared error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"mse", "minmax"}))
+      ->type_name("METHOD");
   command.add_option("--seed", options.seed, "Seed of that choice")
       ->capture_default_str()
       ->type_name("N");

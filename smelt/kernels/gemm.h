@@ -92,7 +92,8 @@ struct IntGemm {
   AlignedArray<int16_t> weights16;
   AlignedArray<int32_t> bias;
   Requantization requantization;
-  DataType output = DataType::int8;  ///< or uint8
+  DataType output = DataType::int8;  ///< or uint8, int32
+  int64_t value_bytes() const { return output == DataType::int32 ? 4 : 1; }
   /// Rows of y are ldy bytes apart.
   void (*run)(const IntGemm& gemm, const GemmRows<int16_t>& x, int64_t m, void* y,
               int64_t ldy) = nullptr;

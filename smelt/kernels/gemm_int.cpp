@@ -30,7 +30,7 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* weights, const GemmRows<int
       }
       const auto shifted = ShiftSum(d, hn::Set(d, sum), g.requantization, column + v);
       const auto value = RequantizeVector(d, shifted, g.requantization, column + v);
-      StoreBytes(d, value, g.output, y + (row + r) * ldy + v, g.n - column - v);
+      StoreBytes(d, value, g.output, y + (row + r) * ldy + v * g.value_bytes(), g.n - column - v);
     }
   }
 }
@@ -136,7 +136,8 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
     for (int v = 0; v < V; ++v) {
       const int64_t at = column + v * lanes;
       const Vec value = RequantizeVector(d, sum[0][r][v], g.requantization, at);
-      StoreBytes(d, value, g.output, y + (row + r) * ldy + v * lanes, valid - v * lanes);
+      StoreBytes(d, value, g.output, y + (row + r) * ldy + v * lanes * g.value_bytes(),
+                 valid - v * lanes);
     }
   }
 }
@@ -175,9 +176,9 @@ HWY_INLINE void RunInt(const IntGemm& g, const W* w, const GemmRows<int16_t>& x,
   auto* bytes = static_cast<uint8_t*>(y);
   for (int64_t column = 0; column < padded; column += 2 * lanes) {
     if (padded - column > lanes) {
-      IntPanel<2>(g, w, x, m, column, bytes + column, ldy);
+      IntPanel<2>(g, w, x, m, column, bytes + column * g.value_bytes(), ldy);
     } else {
-      IntPanel<1>(g, w, x, m, column, bytes + column, ldy);
+      IntPanel<1>(g, w, x, m, column, bytes + column * g.value_bytes(), ldy);
     }
   }
 }

@@ -31,6 +31,7 @@ struct Operand {
   Shape shape;
   const Quantization* quantization = nullptr;  ///< never null
   const void* constant = nullptr;  ///< the values of a constant, aligned for its type; else null
+  bool is_variable = false;        ///< keeps its value between invocations
   /// The tensors behind BlockwiseScales where the operand is quantized in blocks; else null.
   const Tensor* block_scales = nullptr;
   const Tensor* block_zero_points = nullptr;
@@ -45,6 +46,7 @@ struct PrepareArgs {
   const Op& op;
   std::vector<Operand> inputs;  ///< as many as op.inputs; absent ones have no id
   std::vector<Operand> outputs;
+  std::vector<Operand> intermediates = {};  ///< tensors that only carry scales (LSTM)
   Numerics numerics = Numerics::reference;
   KernelChoice choice = KernelChoice::fastest;
 

@@ -7,6 +7,7 @@
 #define SMELT_KERNELS_REQUANTIZE_INL_H_
 #endif
 
+#include <algorithm>
 #include <cstring>
 
 #include "hwy/highway.h"
@@ -132,11 +133,22 @@ HWY_INLINE void StoreNarrow(D d, V value, T* to, int64_t count) {
   }
 }
 
+/// The same for 32 bits.
+template <class D, class V>
+HWY_INLINE void StoreWide(D d, V value, void* to, int64_t count) {
+  HWY_ALIGN int32_t lanes[HWY_MAX_BYTES / sizeof(int32_t)];
+  hn::Store(value, d, lanes);
+  const auto fitting = std::min<int64_t>(count, static_cast<int64_t>(hn::Lanes(d)));
+  std::memcpy(to, lanes, static_cast<size_t>(fitting) * sizeof(int32_t));
+}
+
 /// The same for a type known at run time.
 template <class D, class V>
 HWY_INLINE void StoreBytes(D d, V value, DataType type, void* to, int64_t count) {
   if (type == DataType::int8) {
     StoreNarrow(d, value, static_cast<int8_t*>(to), count);
+  } else if (type == DataType::int32) {
+    StoreWide(d, value, to, count);
   } else {
     StoreNarrow(d, value, static_cast<uint8_t*>(to), count);
   }

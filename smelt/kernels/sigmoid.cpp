@@ -2,8 +2,8 @@
 
 #include "smelt/kernels/activation.h"
 #include "smelt/kernels/fixed_point_math.h"
+#include "smelt/kernels/interpolated_sigmoid.h"
 #include "smelt/kernels/lookup.h"
-#include "smelt/kernels/sigmoid_table.h"
 
 namespace smelt {
 namespace {
@@ -96,29 +96,6 @@ void require_fixed_int16_range(const PrepareArgs& args) {
          "input with zero point 0",
          args.output().name, scale_of(args.output()), zero_of(args.output()));
   }
-}
-
-/// 2^16 * logistic(steps / 24 / 2^9) scaled by 2^9, for steps >= 0 counted in 1/2^`bits` of a
-/// sample.
-uint32_t interpolate(uint32_t steps, int bits, uint32_t saturated) {
-  const uint32_t index = steps >> bits;
-  if (index >= 255) return saturated;
-  const uint32_t low = kSigmoidTable[index], high = kSigmoidTable[index + 1];
-  return (low << bits) + (steps & ((1u << bits) - 1)) * (high - low);
-}
-
-int16_t logistic_int16(int32_t steps) {
-  const uint32_t magnitude = static_cast<uint32_t>(std::abs(static_cast<int64_t>(steps)));
-  uint32_t result = interpolate(magnitude, 9, 0x7FFFu << 10);
-  result = steps >= 0 ? result + (1u << 9) : (1u << 25) - result + (1u << 9) - 1;
-  return static_cast<int16_t>(result >> 10);
-}
-
-int16_t tanh_int16(int32_t steps) {
-  const uint32_t magnitude = static_cast<uint32_t>(std::abs(static_cast<int64_t>(steps)));
-  auto result = static_cast<int32_t>(interpolate(magnitude, 8, 0xFFFFu << 8));
-  result = steps >= 0 ? result - (1 << 23) + (1 << 7) : -result + (1 << 23) + (1 << 7) - 1;
-  return static_cast<int16_t>(result >> 8);
 }
 
 float logistic_float(float v) {

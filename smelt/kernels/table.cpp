@@ -17,6 +17,7 @@
 #include "smelt/kernels/fill.h"
 #include "smelt/kernels/gather.h"
 #include "smelt/kernels/kernel.h"
+#include "smelt/kernels/lstm.h"
 #include "smelt/kernels/matrix.h"
 #include "smelt/kernels/non_max_suppression.h"
 #include "smelt/kernels/normalization.h"
@@ -26,11 +27,13 @@
 #include "smelt/kernels/reduce.h"
 #include "smelt/kernels/reshape.h"
 #include "smelt/kernels/resize.h"
+#include "smelt/kernels/rnn.h"
 #include "smelt/kernels/scatter.h"
 #include "smelt/kernels/search.h"
 #include "smelt/kernels/slice.h"
 #include "smelt/kernels/softmax.h"
 #include "smelt/kernels/stablehlo.h"
+#include "smelt/kernels/svdf.h"
 #include "smelt/kernels/transpose.h"
 #include "smelt/kernels/transpose_conv.h"
 #include "smelt/kernels/unary.h"
@@ -154,6 +157,13 @@ constexpr Row kRows[] = {
     {OpType::cumsum, prepare_cumsum},
     {OpType::l2_normalization, prepare_l2_normalization},
     {OpType::local_response_normalization, prepare_local_response_normalization},
+    {OpType::lstm, prepare_lstm},
+    {OpType::unidirectional_sequence_lstm, prepare_unidirectional_sequence_lstm},
+    {OpType::bidirectional_sequence_lstm, prepare_bidirectional_sequence_lstm},
+    {OpType::rnn, prepare_rnn},
+    {OpType::unidirectional_sequence_rnn, prepare_unidirectional_sequence_rnn},
+    {OpType::bidirectional_sequence_rnn, prepare_bidirectional_sequence_rnn},
+    {OpType::svdf, prepare_svdf},
     {OpType::conv_3d, prepare_conv_3d},
     {OpType::conv_3d_transpose, prepare_conv_3d_transpose},
     {OpType::rfft2d, prepare_rfft_2d},

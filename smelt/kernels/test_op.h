@@ -38,6 +38,18 @@ class TestOp {
     inputs_.back().constant = true;
     return *this;
   }
+  /// An operand that the op may write; see `operand`.
+  template <class T>
+  TestOp& variable(Shape shape, std::vector<T> values, Quantization q = {}) {
+    input(std::move(shape), std::move(values), std::move(q));
+    inputs_.back().variable = true;
+    return *this;
+  }
+  /// A tensor that only carries scales.
+  TestOp& intermediate(DataType type, Quantization q) {
+    add(intermediates_, type, {0}, std::move(q));
+    return *this;
+  }
   TestOp& absent() {
     inputs_.emplace_back();
     return *this;
@@ -69,6 +81,7 @@ class TestOp {
 
   Kernel prepare(KernelChoice choice = KernelChoice::fastest) {
     PrepareArgs args{.op = op_, .inputs = operands(inputs_), .outputs = operands(outputs_)};
+    args.intermediates = operands(intermediates_);
     args.choice = choice;
     return prepare_kernel(args);
   }
@@ -100,21 +113,18 @@ class TestOp {
 
   template <class T>
   std::vector<T> result(size_t index = 0) const {
-    const Slot& slot = outputs_.at(index);
-    EXPECT_EQ(slot.size % sizeof(T), 0u);
-    std::vector<T> values;
-    for (size_t i = 0; i + sizeof(T) <= slot.size; i += sizeof(T)) {
-      T value;
-      std::memcpy(&value, slot.bytes.get() + i, sizeof(T));
-      values.push_back(value);
-    }
-    return values;
+    return values_of<T>(outputs_.at(index));
+  }
+  template <class T>
+  std::vector<T> operand(size_t index) const {
+    return values_of<T>(inputs_.at(index));
   }
 
  private:
   struct Slot {
     bool present = false;
     bool constant = false;
+    bool variable = false;
     DataType type = DataType::float32;
     Shape shape;
     Quantization quantization;
@@ -122,6 +132,18 @@ class TestOp {
     std::unique_ptr<uint8_t[]> bytes;
     size_t size = 0;
   };
+
+  template <class T>
+  static std::vector<T> values_of(const Slot& slot) {
+    EXPECT_EQ(slot.size % sizeof(T), 0u);
+    std::vector<T> list;
+    for (size_t i = 0; i + sizeof(T) <= slot.size; i += sizeof(T)) {
+      T value;
+      std::memcpy(&value, slot.bytes.get() + i, sizeof(T));
+      list.push_back(value);
+    }
+    return list;
+  }
 
   static void add(std::deque<Slot>& slots, DataType type, Shape shape, Quantization q) {
     Slot& slot = slots.emplace_back();
@@ -153,6 +175,7 @@ class TestOp {
         operand.type = slot.type;
         operand.shape = slot.shape;
         if (slot.constant) operand.constant = slot.bytes.get();
+        operand.is_variable = slot.variable;
       }
       list.push_back(operand);
     }
@@ -160,7 +183,7 @@ class TestOp {
   }
 
   Op op_;
-  std::deque<Slot> inputs_, outputs_;
+  std::deque<Slot> inputs_, outputs_, intermediates_;
 };
 
 /// EXPECT_ERROR(kind, statement): the statement throws smelt::Error of that kind.

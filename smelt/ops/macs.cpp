@@ -57,7 +57,15 @@ int64_t macs(const Graph& graph, OpId id) {
       return shape(0).rank() == 2 ? saturated({shape(0)[0], sum_of_weights(graph, op, 1, 2)}) : 0;
     case OpType::unidirectional_sequence_lstm: {
       const Shape x = shape(0);
-      return x.rank() == 3 ? saturated({x[0], x[1], sum_of_weights(graph, op, 1, 11)}) : 0;
+      const int64_t weights = sum_of_weights(graph, op, 1, 11) + sum_of_weights(graph, op, 16, 16);
+      return x.rank() == 3 ? saturated({x[0], x[1], weights}) : 0;
+    }
+    case OpType::bidirectional_sequence_lstm: {
+      const Shape x = shape(0);
+      const int64_t weights = sum_of_weights(graph, op, 1, 11) + sum_of_weights(graph, op, 16, 16) +
+                              sum_of_weights(graph, op, 18, 28) +
+                              sum_of_weights(graph, op, 33, 33) + sum_of_weights(graph, op, 40, 47);
+      return x.rank() == 3 ? saturated({x[0], x[1], weights}) : 0;
     }
     default:
       return 0;

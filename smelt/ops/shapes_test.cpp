@@ -320,6 +320,37 @@ TEST(Shapes, Recurrent) {
                             SvdfAttributes{.rank = 0}));
 }
 
+/// Operands of which only some have a shape; the others are absent.
+std::vector<In> sparse_operands(size_t count, std::vector<std::pair<size_t, Shape>> given) {
+  std::vector<In> operands(count, absent());
+  for (auto& [i, shape] : given) operands[i] = data(shape);
+  return operands;
+}
+
+TEST(Shapes, RecurrentInBothDirections) {
+  const auto two_cells =
+      sparse_operands(39, {{0, {2, 7, 3}}, {8, {4, 5}}, {25, {4, 6}}, {38, {2, 4}}});
+  const auto lstm = OpType::bidirectional_sequence_lstm;
+  BidirectionalLstmAttributes a;
+  EXPECT_EQ(infer(lstm, two_cells, a, 2), (std::vector<Shape>{{2, 7, 5}, {2, 7, 6}}));
+  a.merge_outputs = true;
+  EXPECT_EQ(infer(lstm, two_cells, a, 1), (std::vector<Shape>{{2, 7, 11}}));
+  EXPECT_BAD_FILE(infer(lstm, two_cells, a, 2));
+  EXPECT_BAD_FILE(infer(lstm, sparse_operands(39, {{0, {2, 7, 3}}, {38, {2, 4}}}), a, 1));
+  const auto rnns = sparse_operands(9, {{0, {2, 7, 3}}, {1, {4, 3}}, {5, {6, 3}}, {8, {2, 6}}});
+  EXPECT_EQ(infer(OpType::bidirectional_sequence_rnn, rnns, BidirectionalRnnAttributes{}, 2),
+            (std::vector<Shape>{{2, 7, 4}, {2, 7, 6}}));
+}
+
+TEST(Shapes, LstmStep) {
+  const auto full = sparse_operands(20, {{0, {2, 3}}, {8, {4, 5}}, {19, {2, 4}}});
+  EXPECT_EQ(infer(OpType::lstm, full, LstmAttributes{}, 1), (std::vector<Shape>{{2, 5}}));
+  const auto basic = sparse_operands(5, {{0, {2, 3}}, {1, {2, 4}}, {4, {2, 4}}});
+  EXPECT_EQ(infer(OpType::lstm, basic, LstmAttributes{.basic = true}, 4),
+            (std::vector<Shape>{{2, 4}, {2, 4}, {2, 7}, {2, 16}}));
+  EXPECT_BAD_FILE(infer(OpType::lstm, basic, LstmAttributes{.basic = true}, 1));
+}
+
 TEST(Slice, TakesWhatTensorFlowTakes) {
   const Shape x{4, 6};
   const auto spec = [&](std::vector<int64_t> begin, std::vector<int64_t> end,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "smelt/base/parallel.h"
 #include "smelt/data/select.h"
@@ -31,7 +32,26 @@ bool is_observed(const Graph& graph, TensorId id) {
 /// do, so that an infinity shows as the largest float.
 bool is_normal(float value) { return std::abs(value) < std::numeric_limits<float>::max(); }
 
-void observe_tensor(const SampleHookArgs& args, TensorId id, WorkerStats& worker) {
+/// Counts every n-th value of each sample. n has no factor in common with the channels, so that no
+/// channel is left out.
+void count_values(std::span<const float> values, int samples, int64_t channels,
+                  Histogram& histogram) {
+  constexpr size_t kMost = 4096;
+  const size_t size = values.size() / static_cast<size_t>(samples);
+  size_t step = (size + kMost - 1) / kMost;
+  if (step <= 1) {
+    histogram.add(values);
+    return;
+  }
+  while (std::gcd(static_cast<int64_t>(step), channels) != 1) ++step;
+  std::vector<float> some;
+  for (size_t first = 0; first < values.size(); first += size) {
+    for (size_t i = 0; i < size; i += step) some.push_back(values[first + i]);
+  }
+  histogram.add(some);
+}
+
+void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, WorkerStats& worker) {
   if (!is_observed(args.interpreter.program().graph(), id)) return;
   const std::span<const uint8_t> bytes = args.bytes(id);
   const std::span<const float> values{reinterpret_cast<const float*>(bytes.data()),
@@ -39,7 +59,12 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, WorkerStats& worker
   const size_t index = static_cast<size_t>(id.value);
   if (index >= worker.tensors.size()) return;  // added by the program, not by the model
   TensorStats& seen = worker.tensors[index];
-  if (observe(values, seen) && is_normal(seen.min) && is_normal(seen.max)) return;
+  if (observe(values, seen) && is_normal(seen.min) && is_normal(seen.max)) {
+    const Shape& shape = args.interpreter.program().graph().tensor(id).shape;
+    const int64_t channels = shape.rank() > 0 ? std::max(shape[shape.rank() - 1], 1) : 1;
+    if (histograms && !values.empty()) count_values(values, args.samples, channels, seen.histogram);
+    return;
+  }
   const auto bad =
       std::find_if(values.begin(), values.end(), [](float value) { return !is_normal(value); });
   const int64_t sample = args.first_sample + (bad - values.begin()) * args.samples /
@@ -47,11 +72,11 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, WorkerStats& worker
   worker.first_bad_sample[index] = std::min(worker.first_bad_sample[index], sample);
 }
 
-void observe_step(const SampleHookArgs& args, WorkerStats& worker) {
+void observe_step(const SampleHookArgs& args, bool histograms, WorkerStats& worker) {
   const Program& program = args.interpreter.program();
   const auto& ids = args.step < 0 ? program.graph().inputs()
                                   : program.steps()[static_cast<size_t>(args.step)].outputs;
-  for (const TensorId id : ids) observe_tensor(args, id, worker);
+  for (const TensorId id : ids) observe_tensor(args, id, histograms, worker);
 }
 
 /// The first tensor in execution order, so that the message names where the trouble begins.
@@ -113,7 +138,7 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
                        .stage = "calibrating"};
   std::vector<WorkerStats> workers(static_cast<size_t>(run.threads), WorkerStats(id_count(graph)));
   run.hook = [&](const SampleHookArgs& args) {
-    observe_step(args, workers[static_cast<size_t>(args.worker)]);
+    observe_step(args, options.histograms, workers[static_cast<size_t>(args.worker)]);
   };
   const auto program = prepare_for_samples(model, chosen->size(), run);
   run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),

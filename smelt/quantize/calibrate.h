@@ -10,12 +10,15 @@ namespace smelt {
 struct CalibrateOptions {
   int64_t samples = 200;  ///< chosen from the data set, every class by its share; all where fewer
   uint64_t seed = 0;
+  /// Count values too, not only their range: at most 4,096 of each tensor and sample, evenly
+  /// spaced.
+  bool histograms = true;
   int threads = 0;  ///< 0: as many as the machine has
   Progress progress = {};
 };
 
-/// Runs the float model over samples of the data set and records the range of every float tensor
-/// of the main graph. The result does not depend on the number of threads.
+/// Runs the float model over samples of the data set and records range and histogram of every
+/// float tensor of the main graph. The result does not depend on the number of threads.
 /// bad_argument where the data set does not fit the model's inputs; bad_file, naming layer and
 /// tensor, where a weight or a result is NaN or infinite; unsupported where the model cannot run.
 Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptions& options = {});

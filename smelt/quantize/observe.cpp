@@ -45,6 +45,7 @@ void merge(const TensorStats& from, TensorStats& into) {
   into.min = into.count == 0 ? from.min : std::min(into.min, from.min);
   into.max = into.count == 0 ? from.max : std::max(into.max, from.max);
   into.count += from.count;
+  into.histogram.merge(from.histogram);
 }
 
 }  // namespace smelt

@@ -5,10 +5,10 @@
 #include "smelt/ir/dump.h"
 #include "smelt/ops/op_def.h"
 #include "smelt/passes/pipeline.h"
+#include "smelt/quantize/clip.h"
 #include "smelt/quantize/observe.h"
 #include "smelt/quantize/scales.h"
 #include "smelt/quantize/ties.h"
-#include "smelt/quantize/useful_range.h"
 
 namespace smelt {
 namespace {
@@ -97,8 +97,11 @@ class Planner {
   }
 
   QuantPlan run() && {
-    const RangeOf seen = [&](TensorId id) { return range_of(id); };
-    scales_ = choose_scales(graph_, [&](TensorId id) { return useful_range(graph_, id, seen); });
+    scales_ = choose_scales(
+        graph_, [&](TensorId id) { return range_of(id); },
+        [&](const std::vector<TensorId>& tensors, const Range& whole) {
+          return clip(tensors, whole);
+        });
     for (const auto& [id, quantization] : scales_) {
       plan_.tensors[id] = {graph_.tensor(id).name, DataType::int8, quantization};
     }
@@ -128,6 +131,16 @@ class Planner {
           describe(graph_, id), producer ? describe(graph_, producer) : "an input of the model");
     }
     return {seen.min, seen.max};
+  }
+
+  Range clip(const std::vector<TensorId>& tensors, const Range& whole) const {
+    if (plan_.options.ranges == RangeMethod::minmax) return whole;
+    std::vector<const Histogram*> histograms;
+    for (const TensorId id : tensors) {
+      if (graph_.is_input(id) || graph_.is_output(id)) return whole;
+      histograms.push_back(&stats_.tensors.at(id).histogram);
+    }
+    return least_error_range(histograms, {std::min(whole.min, 0.0f), std::max(whole.max, 0.0f)});
   }
 
   void plan_op(OpId id) {
@@ -260,6 +273,17 @@ IoType parse_io_type(std::string_view text) {
        "'{}' is no type of inputs and outputs; there are int8, uint8 and "
        "float32",
        text);
+}
+
+std::string_view name(RangeMethod method) {
+  return method == RangeMethod::minmax ? "minmax" : "mse";
+}
+
+RangeMethod parse_range_method(std::string_view text) {
+  for (const RangeMethod method : {RangeMethod::minmax, RangeMethod::mse}) {
+    if (text == name(method)) return method;
+  }
+  fail(ErrorKind::bad_argument, "'{}' is no way to choose ranges; there are minmax and mse", text);
 }
 
 QuantPlan make_plan(const Model& model, const Stats& stats, const PlanOptions& options) {

@@ -21,8 +21,19 @@ std::string_view name(IoType type);
 /// bad_argument for a text that names none.
 IoType parse_io_type(std::string_view text);
 
+/// How the range that an activation is given follows from the values that calibration saw.
+enum class RangeMethod {
+  minmax,  ///< all of it
+  mse,     ///< the part of it that makes the squared error least (see least_error_range)
+};
+
+std::string_view name(RangeMethod method);
+/// bad_argument for a text that names none.
+RangeMethod parse_range_method(std::string_view text);
+
 struct PlanOptions {
   IoType io = IoType::int8;
+  RangeMethod ranges = RangeMethod::mse;
   /// One scale per output of dense layers too. Off, because it costs memory and time on
   /// microcontrollers for little accuracy; convolutions always have one per output channel.
   bool per_channel_dense = false;
@@ -73,7 +84,7 @@ struct QuantPlan {
 /// weights symmetric in [-127, 127], per output channel for convolutions; activations asymmetric
 /// over the observed range and 0; biases int32 with the product of the scales of input and weights;
 /// fixed scales where kernels have them; one scale for all operands and results of ops that only
-/// move values.
+/// move values. The model's inputs and outputs always keep their whole range.
 ///
 /// Where such an op reads tensors of different ranges, all take the result's; one whose scale is
 /// fixed is converted in front of it. MAXIMUM and MINIMUM do not widen the scale to operands that

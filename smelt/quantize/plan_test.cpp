@@ -101,16 +101,19 @@ TEST(Plan, MinimumDoesNotPayForWhatItCutsOff) {
   EXPECT_EQ(scale_of(plan, "c"), Quantization::per_tensor(1.0f / 255, -128));
 }
 
-TEST(Plan, ResidualSumsBehindReluSpendNoStepsOnWhatReluCutsOff) {
-  Model model = two_branches(OpType::add);
-  Graph& graph = model.main();
-  const Stats stats = made_up_stats(graph, {{"a", {1, -20, 4}}, {"c", {1, -3, 5}}});
-  EXPECT_EQ(scale_of(make_plan(model, stats), "a"), asymmetric_int8(-20, 4));
-  graph.set_op_kind(graph.ops().back(), OpType::add,
-                    ArithmeticAttributes{.activation = Activation::relu});
-  const QuantPlan plan = make_plan(model, stats);
-  EXPECT_EQ(scale_of(plan, "a"), asymmetric_int8(-5, 4));
-  EXPECT_EQ(scale_of(plan, "c"), asymmetric_int8(-3, 5));
+TEST(Plan, RareValuesGetNoStepsInsideOfTheModel) {
+  const Model model = small_classifier();
+  std::vector<float> values(10000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 100) / 100;
+  values[0] = 20;
+  TensorStats seen{.count = 10000, .min = 0, .max = 20};
+  seen.histogram.add(values);
+  const Stats stats = made_up_stats(model.main(), {{"image", seen}, {"conv", seen}});
+  const Quantization whole = asymmetric_int8(0, 20);
+  const QuantPlan clipped = make_plan(model, stats);
+  EXPECT_EQ(scale_of(clipped, "image"), whole) << "inputs keep their range";
+  EXPECT_LT(scale_of(clipped, "conv").scale[0], whole.scale[0]);
+  EXPECT_EQ(scale_of(make_plan(model, stats, {.ranges = RangeMethod::minmax}), "conv"), whole);
 }
 
 TEST(Plan, MovingOpsHandScalesOnFixedOnesToo) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "smelt/ir/ids.h"
+#include "smelt/quantize/histogram.h"
 
 namespace smelt {
 
@@ -12,6 +13,7 @@ struct TensorStats {
   int64_t count = 0;  ///< values seen; 0: never reached
   float min = 0;
   float max = 0;
+  Histogram histogram;  ///< of evenly spaced values, see calibrate; empty where not asked for
 };
 
 /// By tensor of the float model's main graph: its float inputs and all float results.

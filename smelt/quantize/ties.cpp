@@ -22,7 +22,8 @@ Range hull(const Range& a, const Range& b) {
 /// Groups of tensors that share a scale (union-find over tensor ids).
 class Ties {
  public:
-  Ties(const Graph& graph, const RangeOf& range) : graph_(graph), range_(range) {
+  Ties(const Graph& graph, const RangeOf& range, const ClipOf& clip)
+      : graph_(graph), range_(range), clip_(clip) {
     const std::vector<TensorId> ids = graph.tensors();
     parent_.resize(ids.empty() ? 0 : static_cast<size_t>(ids.back().value) + 1);
     std::iota(parent_.begin(), parent_.end(), 0);
@@ -141,15 +142,7 @@ class Ties {
       order.insert(order.end(), ids.begin(), ids.end());
     }
     std::erase_if(order, [&](TensorId id) { return !is_float(graph_, id); });
-    std::map<int, Range> ranges;
-    for (const auto& [group, range] : extra_) ranges.emplace(group, range);
-    for (const TensorId id : order) {
-      const int group = root(id);
-      if (fixed_.contains(group) || ignored_.contains(id)) continue;
-      const Range range = range_(id);
-      const auto [at, added] = ranges.emplace(group, range);
-      if (!added) at->second = hull(at->second, range);
-    }
+    const std::map<int, Range> ranges = group_ranges(order);
     std::map<TensorId, Quantization> scales;
     for (const TensorId id : order) {
       const auto fixed = fixed_.find(root(id));
@@ -159,8 +152,27 @@ class Ties {
     return scales;
   }
 
+  std::map<int, Range> group_ranges(const std::vector<TensorId>& order) {
+    std::map<int, Range> ranges;
+    std::map<int, std::vector<TensorId>> members;
+    for (const auto& [group, range] : extra_) ranges.emplace(group, range);
+    for (const TensorId id : order) {
+      const int group = root(id);
+      if (fixed_.contains(group) || ignored_.contains(id)) continue;
+      members[group].push_back(id);
+      const Range range = range_(id);
+      const auto [at, added] = ranges.emplace(group, range);
+      if (!added) at->second = hull(at->second, range);
+    }
+    for (const auto& [group, tensors] : members) {
+      if (!extra_.contains(group)) ranges.at(group) = clip_(tensors, ranges.at(group));
+    }
+    return ranges;
+  }
+
   const Graph& graph_;
   const RangeOf& range_;
+  const ClipOf& clip_;
   std::vector<int> parent_;
   std::map<int, Quantization> fixed_;  ///< by group
   std::map<int, Range> extra_;         ///< of constants that a group must cover, by group
@@ -178,8 +190,9 @@ FloatOperands float_operands(const Graph& graph, const Op& op) {
   return operands;
 }
 
-std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range) {
-  return Ties(graph, range).run();
+std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range,
+                                               const ClipOf& clip) {
+  return Ties(graph, range, clip).run();
 }
 
 }  // namespace smelt

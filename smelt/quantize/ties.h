@@ -17,9 +17,15 @@ struct Range {
 /// The observed range of a float input or result, or the range of a float constant; may throw.
 using RangeOf = std::function<Range(TensorId)>;
 
+/// What of the range of tensors that share a scale is given steps. Tensors whose range does not
+/// count are not among them.
+using ClipOf = std::function<Range(const std::vector<TensorId>& tensors, const Range& whole)>;
+
 /// int8 scale and zero point of every float input and result of the graph. Tensors that an op moves
-/// values between get the same one (see make_plan); a tensor of fixed scale keeps it.
-std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range);
+/// values between get the same one (see make_plan); a tensor of fixed scale keeps it. `clip` is not
+/// asked where a constant shares the scale.
+std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range,
+                                               const ClipOf& clip);
 
 /// The operands of an op that are float32: computed ones, and constants.
 struct FloatOperands {

@@ -156,8 +156,7 @@ std::vector<fs::path> goldens(const fs::path& folder) {
 /// TFLite Micro takes the integers for the weights.
 bool faulty_in_micro(const fs::path& model) { return model.filename() == "mnist_quantized.tflite"; }
 
-void run_collection(std::string_view engine, bool where_tflm_ran) {
-  const char* folder = std::getenv("SMELT_MODELS");
+void run_collection(const char* folder, std::string_view engine, bool where_tflm_ran) {
   if (folder == nullptr || !fs::is_directory(fs::path(folder) / "goldens")) {
     GTEST_SKIP() << "no collection of models";
   }
@@ -181,8 +180,14 @@ void run_collection(std::string_view engine, bool where_tflm_ran) {
   for (const auto& [reason, models] : reasons) std::printf("  %3d %s\n", models, reason.c_str());
 }
 
-TEST(Goldens, EqualTfliteMicro) { run_collection("tflm", true); }
-TEST(Goldens, EqualLiteRtReferenceWhereMicroCannotRun) { run_collection("ref", false); }
+const char* collection() { return std::getenv("SMELT_MODELS"); }
+
+TEST(Goldens, EqualTfliteMicro) { run_collection(collection(), "tflm", true); }
+TEST(Goldens, EqualLiteRtReferenceWhereMicroCannotRun) {
+  run_collection(collection(), "ref", false);
+}
+TEST(Goldens, OwnModelsEqualTfliteMicro) { run_collection(SMELT_GOLDENS, "tflm", true); }
+TEST(Goldens, OwnModelsEqualLiteRt) { run_collection(SMELT_GOLDENS, "ref", false); }
 
 }  // namespace
 }  // namespace smelt

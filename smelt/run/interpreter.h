@@ -46,8 +46,8 @@ class Interpreter {
 
   void invoke();
 
-  /// Forgets the state of variables and ops; the next invocation starts as the first did: from zeros, which
-  /// for int8 is the zero point (TFLite Micro, ResetVariableTensors).
+  /// Forgets the state of variables and ops; the next invocation starts as the first did: from
+  /// zeros, which for int8 is the zero point (TFLite Micro, ResetVariableTensors).
   void reset();
 
   /// Called after each op with its index into program().steps(), when its results are readable.

@@ -153,7 +153,8 @@ Operand make_operand(const Graph& graph, TensorId id, const Op& op) {
                   .type = tensor.type,
                   .shape = tensor.shape,
                   .quantization = &tensor.quantization,
-                  .constant = tensor.is_constant ? tensor.data.bytes().data() : nullptr};
+                  .constant = tensor.is_constant ? tensor.data.bytes().data() : nullptr,
+                  .is_variable = tensor.is_variable};
   if (const auto* blocks = std::get_if<BlockwiseScales>(&tensor.quantization.details)) {
     operand.block_scales = tensor_or_null(graph, blocks->scales);
     operand.block_zero_points = tensor_or_null(graph, blocks->zero_points);
@@ -193,6 +194,9 @@ Kernel prepare_op(const Graph& graph, OpId id, KernelChoice kernels, Numerics nu
   PrepareArgs args{.op = op, .inputs = {}, .outputs = {}, .numerics = numerics, .choice = kernels};
   for (const TensorId input : op.inputs) args.inputs.push_back(make_operand(graph, input, op));
   for (const TensorId output : op.outputs) args.outputs.push_back(make_operand(graph, output, op));
+  for (const TensorId scales : op.intermediates) {
+    args.intermediates.push_back(make_operand(graph, scales, op));
+  }
   Kernel kernel = prepare_kernel(args);
   SMELT_CHECK(kernel.invoke != nullptr && kernel.scratch_bytes >= 0 && kernel.state_bytes >= 0);
   return kernel;
