@@ -45,6 +45,10 @@ size_t present_length(const std::vector<TensorId>& ids) {
   return length;
 }
 
+[[noreturn]] void fail_unknown(size_t operand) {
+  throw DependsOnData(fmt::format("the shape of its result depends on data (operand {})", operand));
+}
+
 void check_count(size_t count, int low, int high, std::string_view what) {
   const auto n = static_cast<int64_t>(count);
   if (n >= low && (high < 0 || n <= high)) return;
@@ -62,10 +66,16 @@ const ShapeContext::Input& ShapeContext::input(size_t i) const {
 
 const std::vector<int64_t>& ShapeContext::values(size_t i) const {
   const Input& operand = input(i);
-  if (!operand.values) {
-    fail(ErrorKind::unsupported, "the shape of its result depends on data (operand {})", i);
-  }
-  return *operand.values;
+  if (operand.values) return *operand.values;
+  if (!operand.data) fail_unknown(i);
+  fail(ErrorKind::unsupported, "operand {} is {}{}; at most {} values of int32 or int64 are read",
+       i, name(operand.type), to_string(operand.shape), kMaxIndexValues);
+}
+
+ByteView ShapeContext::data(size_t i) const {
+  const Input& operand = input(i);
+  if (!operand.data) fail_unknown(i);
+  return *operand.data;
 }
 
 const OpDef& op_def(OpType type) {
