@@ -17,15 +17,14 @@ std::shared_ptr<const Program> Program::prepare(const Model& model, const Progra
 }
 
 bool Program::stateful() const {
-  if (!variables_.empty() || once_flags_ > 0) return true;
+  // Kernels of a dynamic program that may keep state are not known yet.
+  if (dynamic_ || !variables_.empty() || once_flags_ > 0) return true;
   return std::ranges::any_of(parts_, [](const Part& part) {
-    const auto keeps = [](const Step& step) {
-      return step.kernel.state_bytes > 0 || !step.kernel.invoke;
-    };
     const std::vector<TensorId> tensors = part.graph.tensors();
-    return std::ranges::any_of(part.steps, keeps) || std::ranges::any_of(tensors, [&](TensorId id) {
-             return part.graph.tensor(id).is_variable;
-           });
+    const auto is_variable = [&](TensorId id) { return part.graph.tensor(id).is_variable; };
+    const auto keeps_state = [](const Step& step) { return step.kernel.state_bytes > 0; };
+    return std::ranges::any_of(part.steps, keeps_state) ||
+           std::ranges::any_of(tensors, is_variable);
   });
 }
 
