@@ -12,8 +12,27 @@
 namespace smelt {
 namespace {
 
-/// Bodies that are called with operands of many shapes: more are a file that means harm.
-constexpr size_t kMostParts = 10000;
+/// Bodies may be called with operands of many shapes, but not so that they use up the memory: all
+/// parts together have so many tensors, or this many times those of the model.
+constexpr int64_t kMostTensors = 200'000;
+constexpr int64_t kMostForms = 4;
+
+int64_t count_tensors(const Model& model) {
+  int64_t count = 0;
+  for (const Graph& graph : model.graphs) count += static_cast<int64_t>(graph.tensors().size());
+  return count;
+}
+
+/// Bytes of the constants of a graph; of `all`, or of those that the model does not have.
+int64_t constant_bytes(const Graph& graph, const Graph& of_model, bool all) {
+  int64_t bytes = 0;
+  for (const TensorId id : graph.tensors()) {
+    if (!graph.tensor(id).is_constant) continue;
+    const bool stored = of_model.contains(id) && of_model.tensor(id).is_constant;
+    if (all || !stored) bytes += static_cast<int64_t>(graph.tensor(id).data.size());
+  }
+  return bytes;
+}
 
 const Shape& shape_of(const Graph& graph, TensorId id) { return graph.tensor(id).shape; }
 
@@ -51,8 +70,26 @@ std::shared_ptr<const Program> Preparer::prepare(const Model& model,
 }
 
 Preparer::Preparer(const Model& model, const ProgramOptions& options)
-    : model_(model), program_(new Program) {
+    : model_(model),
+      program_(new Program),
+      tensors_left_(std::max(kMostTensors, kMostForms * count_tensors(model))) {
   program_->options_ = options;
+}
+
+std::set<TensorId> Preparer::resolve_part(Graph& graph, int graph_index, ResolveOptions options) {
+  const Graph& names = model_.graphs[static_cast<size_t>(graph_index)];
+  tensors_left_ -= static_cast<int64_t>(graph.tensors().size());
+  options.kernels = program_->options_.kernels;
+  options.numerics = program_->options_.numerics;
+  options.max_total_bytes = constant_bytes_left_;
+  std::set<TensorId> unknown = resolve(graph, names, options);
+  // A graph in another form packs its weights once more.
+  const bool again = !seen_graphs_.insert(graph_index).second;
+  constant_bytes_left_ -= constant_bytes(graph, names, again);
+  if (tensors_left_ < 0 || constant_bytes_left_ < 0) {
+    fail(ErrorKind::unsupported, "the model calls its subgraphs with operands of too many shapes");
+  }
+  return unknown;
 }
 
 Graph Preparer::main_graph() const {
@@ -148,13 +185,10 @@ void Preparer::prepare_static() {
 size_t Preparer::prepare_part(Graph graph, Draft draft) {
   const ProgramOptions& options = program_->options_;
   const size_t index = program_->parts_.size();
-  if (index == kMostParts) fail(ErrorKind::unsupported, "calls subgraphs in too many forms");
   program_->parts_.emplace_back();  // in front of those that it calls
   const Graph& names = model_.graphs[static_cast<size_t>(draft.graph_index)];
-  resolve(graph, names,
-          {.kernels = options.kernels,
-           .numerics = options.numerics,
-           .control = [&](Graph& resolved, OpId id) { place(resolved, id, draft); }});
+  resolve_part(graph, draft.graph_index,
+               {.control = [&](Graph& resolved, OpId id) { place(resolved, id, draft); }});
   Part part{.graph = std::move(graph)};
   for (const OpId id : part.graph.ops()) {
     const Op& op = part.graph.op(id);
@@ -313,7 +347,6 @@ void Preparer::prepare_dynamic_step(const Graph& graph, int graph_index,
 }
 
 void Preparer::prepare_dynamic(const std::vector<int>& graphs) {
-  const ProgramOptions& options = program_->options_;
   program_->dynamic_ = true;
   std::map<int, size_t> part_of_graph = {{0, 0}};
   for (const int graph : graphs) part_of_graph.try_emplace(graph, part_of_graph.size());
@@ -322,13 +355,10 @@ void Preparer::prepare_dynamic(const std::vector<int>& graphs) {
     const Graph& names = model_.graphs[static_cast<size_t>(graph_index)];
     Part& part = program_->parts_[part_index];
     part.graph = part_index == 0 ? main_graph() : body_graph(graph_index);
+    const auto control = [](Graph&, OpId) { throw DependsOnData("its results depend on data"); };
     const std::set<TensorId> unknown =
-        resolve(part.graph, names,
-                {.kernels = options.kernels,
-                 .numerics = options.numerics,
-                 .control = [](Graph&, OpId) { throw DependsOnData("its results depend on data"); },
-                 .partial = true,
-                 .unknown_inputs = part_index != 0});
+        resolve_part(part.graph, graph_index,
+                     {.control = control, .partial = true, .unknown_inputs = part_index != 0});
     for (const TensorId id : part.graph.tensors()) {
       const Tensor& tensor = part.graph.tensor(id);
       const bool placed = tensor.is_variable || (part_index == 0 && part.graph.is_input(id));

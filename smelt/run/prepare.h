@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "smelt/run/program.h"
+#include "smelt/run/resolve.h"
 
 namespace smelt {
 
@@ -44,6 +45,8 @@ class Preparer {
   void prepare_dynamic_step(const Graph& graph, int graph_index, const std::set<TensorId>& unknown,
                             Step& step);
 
+  /// Within what is left of the budgets of all parts; kernels and numerics are the program's.
+  std::set<TensorId> resolve_part(Graph& graph, int graph_index, ResolveOptions options);
   Graph main_graph() const;
   Graph body_graph(int index) const;
   int once_flag(int graph_index, OpId id);
@@ -57,6 +60,9 @@ class Preparer {
   std::map<Key, size_t> bodies_;
   std::map<size_t, Handles> handles_of_part_;
   std::map<OnceKey, int> once_flags_;
+  std::set<int> seen_graphs_;
+  int64_t tensors_left_;
+  int64_t constant_bytes_left_ = ResolveOptions().max_total_bytes;
   std::vector<bool> typed_;  ///< per variable: something has given it its type
 };
 
