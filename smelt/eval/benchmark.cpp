@@ -115,7 +115,7 @@ BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& options) {
   result.samples_per_second = static_cast<double>(result.runs * options.batch) / elapsed;
   result.latency_ms = {percentile(times, 0.5), percentile(times, 0.9), percentile(times, 0.99)};
   result.macs = macs(model.main());
-  result.runtime_bytes = program->memory().arena_bytes;
+  result.runtime_bytes = program->memory_bytes();
   result.arena_bytes = micro_arena_bytes(model);
   result.ops = profile(program, std::min(options.seconds, 1.0));
   return result;

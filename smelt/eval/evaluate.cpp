@@ -87,6 +87,12 @@ class Evaluator {
   void store(int64_t sample, const SampleOutputs& outputs) {
     thread_local std::vector<float> scores, wanted;
     scores.resize(static_cast<size_t>(output_.shape.elements()));
+    if (outputs.shape(0).elements() != output_.shape.elements()) {
+      fail(ErrorKind::unsupported,
+           "the output has shape {}, where the model says {}; only outputs of one size can be "
+           "compared",
+           to_string(outputs.shape(0)), to_string(output_.shape));
+    }
     load_real(output_, outputs.bytes(0), scores);
     Outcome& outcome = outcomes_[static_cast<size_t>(sample)];
     if (reference_ == Reference::labels) {

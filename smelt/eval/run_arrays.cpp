@@ -47,6 +47,36 @@ std::vector<Rows> open_inputs(const NpzFile& file, const Graph& graph) {
   return inputs;
 }
 
+/// Shapes of the outputs of one sample. Where they depend on data, those of the first sample, which
+/// is run for that.
+std::vector<Shape> output_shapes(const std::shared_ptr<const Program>& program,
+                                 const std::vector<Rows>& rows) {
+  std::vector<Shape> shapes;
+  if (!program->dynamic()) {
+    for (const TensorId id : program->graph().outputs()) {
+      shapes.push_back(program->graph().tensor(id).shape);
+      // With a batch, axis 0 of one sample is 1 again.
+      if (program->options().batch > 1) shapes.back()[0] = 1;
+    }
+    return shapes;
+  }
+  Interpreter interpreter(program);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].read(0, 1, interpreter.input_bytes(i));
+  interpreter.invoke();
+  for (size_t i = 0; i < program->graph().outputs().size(); ++i) {
+    shapes.push_back(interpreter.output_shape(i));
+  }
+  return shapes;
+}
+
+void require_shape(const Shape& shape, const Shape& first, size_t output) {
+  if (shape == first) return;
+  fail(ErrorKind::unsupported,
+       "output {} has shape {} but that of the first sample has {}; arrays hold samples of one "
+       "shape only, so run such samples apart",
+       output, to_string(shape), to_string(first));
+}
+
 }  // namespace
 
 RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inputs,
@@ -64,13 +94,10 @@ RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inpu
 
   NpzWriter writer(outputs);
   std::vector<int> arrays;
-  for (size_t i = 0; i < graph.outputs().size(); ++i) {
-    const Tensor& tensor = program->graph().tensor(program->graph().outputs()[i]);
-    // The program's shapes are final; with a batch, axis 0 of one sample is 1 again.
-    Shape shape = tensor.shape;
-    if (program->options().batch > 1) shape[0] = 1;
-    arrays.push_back(
-        writer.add(fmt::format("out{}", i), tensor.type, with_leading(samples, shape)));
+  const std::vector<Shape> shapes = output_shapes(program, rows);
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const DataType type = program->graph().tensor(program->graph().outputs()[i]).type;
+    arrays.push_back(writer.add(fmt::format("out{}", i), type, with_leading(samples, shapes[i])));
   }
 
   const auto start = std::chrono::steady_clock::now();
@@ -80,7 +107,10 @@ RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inpu
         for (size_t i = 0; i < rows.size(); ++i) rows[i].read(sample, 1, to.bytes(i));
       },
       [&](int64_t sample, const SampleOutputs& from) {
-        for (size_t i = 0; i < arrays.size(); ++i) writer.write(arrays[i], sample, from.bytes(i));
+        for (size_t i = 0; i < arrays.size(); ++i) {
+          require_shape(from.shape(i), shapes[i], i);
+          writer.write(arrays[i], sample, from.bytes(i));
+        }
       });
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   writer.commit();

@@ -64,6 +64,8 @@ std::string_view name(WeightsFormat format) {
   return format == WeightsFormat::plain ? "plain" : "shuffled4x16_int8";
 }
 
+std::string_view name(OptionsFormat) { return "flexbuffers"; }
+
 Attributes default_attributes(OpType type) { return kDefaults[static_cast<size_t>(type)](); }
 
 bool attributes_fit(OpType type, const Attributes& attributes) {

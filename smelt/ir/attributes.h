@@ -402,6 +402,18 @@ struct CallAttributes {
   bool operator==(const CallAttributes&) const = default;
 };
 
+/// An op of StableHLO by name, and the subgraph that computes the same of simpler ops.
+struct StablehloCompositeAttributes {
+  std::string name;
+  int32_t decomposition_graph = 0;
+  std::vector<uint8_t> options;  ///< of the named op
+  OptionsFormat options_format = OptionsFormat::flexbuffers;
+  int32_t version = 0;
+
+  SMELT_FIELDS(name, decomposition_graph, options, options_format, version)
+  bool operator==(const StablehloCompositeAttributes&) const = default;
+};
+
 /// Training form: x [..., C], gamma, beta, mean, variance [C] -> gamma * (x - mean) /
 /// sqrt(variance + epsilon) + beta over `axis`; absent gamma is 1, absent beta 0.
 struct BatchNormalizationAttributes {
@@ -453,8 +465,8 @@ using Attributes = std::variant<
     RnnAttributes, SequenceRnnAttributes, BidirectionalRnnAttributes, SvdfAttributes,
     SparseToDenseAttributes, UniqueAttributes, BucketizeAttributes, RandomSeedsAttributes,
     HashtableAttributes, VarHandleAttributes, IfAttributes, WhileAttributes, CallOnceAttributes,
-    CallAttributes, BatchNormalizationAttributes, DropoutAttributes, CustomAttributes,
-    OpaqueAttributes>;
+    CallAttributes, StablehloCompositeAttributes, BatchNormalizationAttributes, DropoutAttributes,
+    CustomAttributes, OpaqueAttributes>;
 
 /// The attributes that an op of this type starts with: the schema's defaults.
 Attributes default_attributes(OpType type);

@@ -21,8 +21,12 @@ enum class Activation : int8_t {
 
 enum class WeightsFormat : int8_t { plain = 0, shuffled4x16_int8 = 1 };
 
+/// How options that no schema describes are stored.
+enum class OptionsFormat : int8_t { flexbuffers = 0 };
+
 std::string_view name(Padding padding);
 std::string_view name(Activation activation);
 std::string_view name(WeightsFormat format);
+std::string_view name(OptionsFormat format);
 
 }  // namespace smelt

@@ -1,5 +1,7 @@
 #include "smelt/kernels/operands.h"
 
+#include "smelt/ops/op_def.h"
+
 namespace smelt {
 
 int64_t element_bytes(const Operand& operand) {
@@ -13,8 +15,8 @@ int64_t element_bytes(const Operand& operand) {
 
 std::vector<int64_t> constant_ints(const Operand& operand) {
   if (operand.constant == nullptr) {
-    fail(ErrorKind::unsupported, "{} is computed at run time; only a constant has a kernel",
-         operand.name);
+    throw DependsOnData(
+        fmt::format("{} is computed at run time; only a constant has a kernel", operand.name));
   }
   const auto count = static_cast<size_t>(operand.shape.elements());
   if (operand.type == DataType::int32) {

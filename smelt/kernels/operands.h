@@ -27,7 +27,7 @@ const A& attributes_of(const PrepareArgs& args) {
 /// Bytes of one element; unsupported for strings, resources and types packed below a byte.
 int64_t element_bytes(const Operand& operand);
 
-/// Values of a constant int32 or int64 operand; unsupported where they are computed at run time.
+/// Values of a constant int32 or int64 operand; DependsOnData where they are computed at run time.
 std::vector<int64_t> constant_ints(const Operand& operand);
 
 /// The only value of such an operand; bad_file where it does not have one element.

@@ -39,9 +39,8 @@ void infer_depthwise_conv_2d(ShapeContext& context) {
 void infer_transpose_conv(ShapeContext& context) {
   need_rank(context, 1, 4);
   need_rank(context, 2, 4);
-  Shape y = context.output(0);
-  if (context.input(0).values) y = checked_shape(*context.input(0).values);
-  if (!y.known() || y.rank() != 4 || y[0] != context.shape(2)[0] || y[3] != context.shape(1)[0]) {
+  const Shape y = checked_shape(context.values(0));
+  if (y.rank() != 4 || y[0] != context.shape(2)[0] || y[3] != context.shape(1)[0]) {
     fail(ErrorKind::bad_file, "output shape {} does not fit an input of shape {} and weights {}",
          to_string(y), to_string(context.shape(2)), to_string(context.shape(1)));
   }

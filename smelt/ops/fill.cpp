@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
 
 #include "smelt/ops/families.h"
 
@@ -7,26 +10,43 @@ namespace {
 
 void infer_fill(ShapeContext& context) { context.set_output(0, checked_shape(context.values(0))); }
 
-/// start, limit, delta (integers; of floats the recorded shape has to do).
-void infer_range(ShapeContext& context) {
-  if (!context.input(0).values || !context.input(1).values || !context.input(2).values) {
-    if (context.output(0).rank() == 1 && context.output(0).known()) return;
-    fail(ErrorKind::unsupported, "the number of its values depends on data");
+int64_t float_steps(const ShapeContext& context) {
+  std::array<float, 3> values{};
+  for (size_t i = 0; i < 3; ++i) {
+    const ByteView data = context.data(i);
+    if (data.size() != sizeof(float)) {
+      fail(ErrorKind::bad_file, "operand {} holds {} bytes, expected one value", i, data.size());
+    }
+    std::memcpy(&values[i], data.data(), sizeof(float));
   }
+  // The quotient is one of floats (LiteRT, range.cc, GetSize).
+  const float steps = std::ceil(std::abs((values[1] - values[0]) / values[2]));
+  const bool towards = values[2] > 0 ? values[0] <= values[1] : values[0] >= values[1];
+  if (!towards || values[2] == 0 || !(steps < 2147483648.0f)) {
+    fail(ErrorKind::bad_file, "counts from {} to {} in steps of {}", values[0], values[1],
+         values[2]);
+  }
+  return static_cast<int64_t>(steps);
+}
+
+int64_t integer_steps(const ShapeContext& context) {
   const int64_t start = scalar_value(context, 0);
   const int64_t limit = scalar_value(context, 1);
   const int64_t delta = scalar_value(context, 2);
   int64_t span = 0;
-  if (delta == 0 || delta == INT64_MIN || __builtin_sub_overflow(limit, start, &span) ||
-      span == INT64_MIN || (span > 0) != (delta > 0)) {
-    if (delta != 0 && span == 0) {
-      context.set_output(0, {0});
-      return;
-    }
+  const bool fits = delta != 0 && delta != INT64_MIN &&
+                    !__builtin_sub_overflow(limit, start, &span) && span != INT64_MIN;
+  if (fits && span == 0) return 0;
+  if (!fits || (span > 0) != (delta > 0)) {
     fail(ErrorKind::bad_file, "counts from {} to {} in steps of {}", start, limit, delta);
   }
-  const int64_t steps = span > 0 ? (span - 1) / delta + 1 : (-span - 1) / -delta + 1;
-  context.set_output(0, checked_shape({steps}));
+  return span > 0 ? (span - 1) / delta + 1 : (-span - 1) / -delta + 1;
+}
+
+/// start, limit, delta.
+void infer_range(ShapeContext& context) {
+  const bool real = context.input(0).type == DataType::float32;
+  context.set_output(0, checked_shape({real ? float_steps(context) : integer_steps(context)}));
 }
 
 void infer_shape_of(ShapeContext& context) { context.set_output(0, {context.shape(0).rank()}); }

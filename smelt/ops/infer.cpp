@@ -25,16 +25,18 @@ bool takes_operand_type(OpType type) {
 
 std::optional<std::vector<int64_t>> index_values(const Tensor& tensor) {
   if (!tensor.is_constant || tensor.sparsity) return std::nullopt;
-  const ByteView bytes = tensor.data.bytes();
-  const bool wide = tensor.type == DataType::int64;
-  if ((tensor.type != DataType::int32 && !wide) ||
-      bytes.size() > kMaxIndexValues * (wide ? 8u : 4u)) {
+  return index_values(tensor.type, tensor.data.bytes());
+}
+
+std::optional<std::vector<int64_t>> index_values(DataType type, ByteView bytes) {
+  const bool wide = type == DataType::int64;
+  if ((type != DataType::int32 && !wide) || bytes.size() > kMaxIndexValues * (wide ? 8u : 4u)) {
     return std::nullopt;
   }
   return wide ? read_values<int64_t>(bytes) : read_values<int32_t>(bytes);
 }
 
-ShapeContext shape_context(const Graph& graph, const Op& op) {
+ShapeContext shape_context(const Graph& graph, const Op& op, const KnownContent& content) {
   std::vector<ShapeContext::Input> inputs;
   for (const TensorId id : op.inputs) {
     if (!id) {
@@ -42,21 +44,22 @@ ShapeContext shape_context(const Graph& graph, const Op& op) {
       continue;
     }
     const Tensor& tensor = graph.tensor(id);
-    const bool dense = tensor.is_constant && !tensor.sparsity;
-    inputs.push_back({.present = true,
-                      .type = tensor.type,
-                      .shape = tensor.shape,
-                      .values = index_values(tensor),
-                      .constant = dense,
-                      .data = dense ? tensor.data.bytes() : ByteView()});
+    inputs.push_back({.present = true, .type = tensor.type, .shape = tensor.shape});
+    ShapeContext::Input& input = inputs.back();
+    if (!tensor.is_constant) {
+      if (content) input.data = content(id);
+    } else if (!tensor.sparsity) {
+      input.data = tensor.data.bytes();
+    }
+    if (input.data) input.values = index_values(tensor.type, *input.data);
   }
   std::vector<Shape> recorded;
   for (const TensorId id : op.outputs) recorded.push_back(id ? graph.tensor(id).shape : Shape());
   return ShapeContext(op, std::move(inputs), std::move(recorded));
 }
 
-void infer_shapes(Graph& graph, OpId id) {
-  const Op& op = graph.op(id);
+void infer_shapes(ShapeContext& context) {
+  const Op& op = context.op;
   check_arity(op);
   const OpDef& def = op_def(op.type);
   if (def.infer_shapes == nullptr) return;
@@ -64,8 +67,13 @@ void infer_shapes(Graph& graph, OpId id) {
       !std::holds_alternative<OpaqueAttributes>(default_attributes(op.type))) {
     fail(ErrorKind::unsupported, "its options are of a kind that is not known");
   }
-  ShapeContext context = shape_context(graph, op);
   def.infer_shapes(context);
+}
+
+void infer_shapes(Graph& graph, OpId id) {
+  const Op& op = graph.op(id);
+  ShapeContext context = shape_context(graph, op);
+  infer_shapes(context);
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     if (op.outputs[i]) graph.tensor(op.outputs[i]).shape = context.output(i);
   }

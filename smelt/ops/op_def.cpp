@@ -47,6 +47,10 @@ size_t present_length(const std::vector<TensorId>& ids) {
   return length;
 }
 
+[[noreturn]] void fail_unknown(size_t operand) {
+  throw DependsOnData(fmt::format("the shape of its result depends on data (operand {})", operand));
+}
+
 void check_count(size_t count, int low, int high, std::string_view what) {
   const auto n = static_cast<int64_t>(count);
   if (n >= low && (high < 0 || n <= high)) return;
@@ -64,19 +68,21 @@ const ShapeContext::Input& ShapeContext::input(size_t i) const {
 
 const std::vector<int64_t>& ShapeContext::values(size_t i) const {
   const Input& operand = input(i);
-  if (!operand.values) {
-    fail(ErrorKind::unsupported, "the shape of its result depends on data (operand {})", i);
-  }
-  return *operand.values;
+  if (operand.values) return *operand.values;
+  if (!operand.data) fail_unknown(i);
+  fail(ErrorKind::unsupported, "operand {} is {}{}; at most {} values of int32 or int64 are read",
+       i, name(operand.type), to_string(operand.shape), kMaxIndexValues);
 }
 
 ByteView ShapeContext::data(size_t i) const {
   const Input& operand = input(i);
-  const int64_t bytes = storage_bytes(operand.type, operand.shape.elements());
-  if (static_cast<int64_t>(operand.data.size()) < bytes || (bytes == 0 && !operand.constant)) {
-    fail(ErrorKind::unsupported, "the shape of its result depends on data (operand {})", i);
+  if (!operand.data) fail_unknown(i);
+  const auto bytes = static_cast<size_t>(storage_bytes(operand.type, operand.shape.elements()));
+  if (operand.data->size() < bytes) {
+    fail(ErrorKind::bad_file, "operand {} holds {} bytes of the {} that its shape asks for", i,
+         operand.data->size(), bytes);
   }
-  return operand.data.first(static_cast<size_t>(bytes));
+  return operand.data->first(bytes);
 }
 
 const OpDef& op_def(OpType type) {

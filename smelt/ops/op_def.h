@@ -9,17 +9,26 @@
 
 namespace smelt {
 
+/// Integer operands of up to this many elements are handed to shape inference as values.
+inline constexpr int64_t kMaxIndexValues = 4096;
+
+/// Thrown where a result's shape, or a kernel, follows from values that are not known before the op
+/// is about to run. Who cannot wait for that sees an op that is unsupported.
+class DependsOnData : public Error {
+ public:
+  explicit DependsOnData(std::string message) : Error(ErrorKind::unsupported, std::move(message)) {}
+};
+
 /// What shape inference sees of an op: shapes and types of its operands, and the values of those
-/// integer operands (shapes, axes, paddings) that are known before anything runs.
+/// that are known: constants before anything runs, all of them when the op is about to run.
 class ShapeContext {
  public:
   struct Input {
     bool present = false;
     DataType type = DataType::float32;
     Shape shape;
-    std::optional<std::vector<int64_t>> values;  ///< of int32/int64 operands, where known
-    bool constant = false;
-    ByteView data;  ///< the stored bytes of a dense constant of any type; else empty
+    std::optional<std::vector<int64_t>> values = {};  ///< of small int32/int64 operands, if known
+    std::optional<ByteView> data = {};                ///< content as stored, where known
   };
 
   ShapeContext(const Op& of, std::vector<Input> inputs, std::vector<Shape> recorded)
@@ -32,10 +41,10 @@ class ShapeContext {
   /// The operand; bad_file where it is absent.
   const Input& input(size_t i) const;
   const Shape& shape(size_t i) const { return input(i).shape; }
-  /// Values of an integer operand; unsupported ("depends on data") where they are not known.
+  /// Values of an integer operand; DependsOnData where they are not known, unsupported where they
+  /// are but the operand is no small vector of int32 or int64.
   const std::vector<int64_t>& values(size_t i) const;
-
-  /// The stored bytes of an operand that is known; unsupported ("depends on data") otherwise.
+  /// Content of any operand, aligned for its type; DependsOnData where it is not known.
   ByteView data(size_t i) const;
 
   size_t output_count() const { return outputs_.size(); }

@@ -8,7 +8,7 @@ namespace {
 /// The shape asked for: operand 1 where it is a vector, else the attribute. TFLite's legacy
 /// attribute [0] means a scalar (reshape.cc, GetOutputShape).
 std::optional<std::vector<int64_t>> wanted_shape(const ShapeContext& context) {
-  if (context.has(1) && context.shape(1).rank() == 1) return context.input(1).values;
+  if (context.has(1) && context.shape(1).rank() == 1) return context.values(1);
   const auto& attribute = context.op.as<ReshapeAttributes>().new_shape;
   if (!attribute) return std::nullopt;
   if (*attribute == std::vector<int32_t>{0}) return std::vector<int64_t>{};

@@ -36,14 +36,43 @@ AxisSlice resolve(int64_t begin, int64_t end, int64_t stride, bool all_begin, bo
 }
 
 void infer_slice(ShapeContext& context) {
+  if (!context.input(1).data) {
+    // Where a slice of fixed size begins does not matter to its shape.
+    const std::vector<int64_t>& size = context.values(2);
+    if (std::count(size.begin(), size.end(), -1) == 0) {
+      const std::vector<int64_t> begin(size.size(), 0);
+      context.set_output(0, slice_spec(context.shape(0), begin, size).output);
+      return;
+    }
+  }
   context.set_output(0, slice_spec(context.shape(0), context.values(1), context.values(2)).output);
 }
 
+/// True where every entry takes one position or a whole axis, wherever that is.
+bool fixed_size(const StridedSliceAttributes& a, size_t entries) {
+  for (size_t i = 0; i < entries; ++i) {
+    const bool whole = bit(a.begin_mask, i) && bit(a.end_mask, i);
+    const bool named = !bit(a.ellipsis_mask, i) && !bit(a.new_axis_mask, i);
+    if (named && !whole && !bit(a.shrink_axis_mask, i)) return false;
+  }
+  return true;
+}
+
 void infer_strided_slice(ShapeContext& context) {
-  context.set_output(0,
-                     strided_slice_spec(context.op.as<StridedSliceAttributes>(), context.shape(0),
-                                        context.values(1), context.values(2), context.values(3))
-                         .output);
+  const auto& a = context.op.as<StridedSliceAttributes>();
+  need_rank(context, 1, 1);
+  const auto entries = static_cast<size_t>(context.shape(1)[0]);
+  const bool known = context.input(1).data && context.input(2).data;
+  if (!known && entries <= 32 && fixed_size(a, entries)) {
+    const std::vector<int64_t> begin(entries, 0);
+    const std::vector<int64_t> end(entries, 1);
+    context.set_output(
+        0, strided_slice_spec(a, context.shape(0), begin, end, context.values(3)).output);
+    return;
+  }
+  context.set_output(0, strided_slice_spec(a, context.shape(0), context.values(1),
+                                           context.values(2), context.values(3))
+                            .output);
 }
 
 void check_int32(const std::vector<int64_t>& values) {

@@ -8,6 +8,7 @@
 
 #include "smelt/passes/passes.h"
 #include "smelt/passes/rewrite.h"
+#include "smelt/run/calls.h"
 #include "smelt/run/interpreter.h"
 
 namespace smelt {
@@ -25,7 +26,7 @@ bool gives_the_same(OpType type) {
     case OpType::custom:
       return false;
     default:
-      return true;
+      return !is_control(type);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "smelt/ops/infer.h"
 #include "smelt/ops/slice_spec.h"
+#include "smelt/run/calls.h"
 #include "smelt/run/resolve.h"
 
 namespace smelt {
@@ -280,6 +281,8 @@ Graph resolved(const Model& model, int batch) {
 
 bool batchable_graphs(const Graph& one, const Graph& two) {
   if (one.ops() != two.ops() || one.inputs().empty()) return false;
+  const std::vector<OpId> ops = one.ops();
+  if (std::ranges::any_of(ops, [&](OpId id) { return is_control(one.op(id).type); })) return false;
   const std::set<TensorId> dependent = data_dependent(one);
   for (const TensorId id : one.tensors()) {
     if (one.tensor(id).is_variable) return false;

@@ -3,11 +3,13 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "smelt/run/program.h"
 
 namespace smelt {
+
+class EagerRun;
+class StaticRun;
 
 /// Runs a program on memory of its own; one per thread.
 ///   Interpreter interpreter(Program::prepare(model));
@@ -18,13 +20,18 @@ class Interpreter {
  public:
   /// Everything starts as zeros. io where the machine has not the memory.
   explicit Interpreter(std::shared_ptr<const Program> program);
+  ~Interpreter();
 
   const Program& program() const { return *program_; }
 
-  /// The graph's inputs and outputs in its order. Bytes of int4 tensors are packed. An input may be
+  /// The graph's inputs and outputs in its order. Bytes of int4 tensors are packed. Outputs of a
+  /// dynamic program exist after `invoke`, until the next. An input may be
   /// overwritten by `invoke`, as in TFLite Micro: its memory is free after its last reader.
   std::span<uint8_t> input_bytes(size_t index);
   std::span<const uint8_t> output_bytes(size_t index) const;
+
+  /// The shape of an output; where the program is dynamic, that of the last invocation's.
+  const Shape& output_shape(size_t index) const;
 
   /// The same as values; bad_argument where T is not the tensor's type.
   template <class T>
@@ -44,10 +51,13 @@ class Interpreter {
   /// (from a hook), or after `invoke` where the program keeps all.
   std::span<const uint8_t> tensor_bytes(TensorId id) const;
 
+  /// Throws only where the program is dynamic: bad_file or unsupported, naming the op, where values
+  /// ask for what cannot be (a negative size, more memory than ProgramOptions allow).
   void invoke();
 
-  /// Forgets the state of variables and ops; the next invocation starts as the first did: from
-  /// zeros, which for int8 is the zero point (TFLite Micro, ResetVariableTensors).
+  /// Forgets the state of variables and ops, and that CALL_ONCE ran; the next invocation starts as
+  /// the first did: from zeros, which for int8 is the zero point (TFLite Micro,
+  /// ResetVariableTensors).
   void reset();
 
   /// Called after each op with its index into program().steps(), when its results are readable.
@@ -56,26 +66,11 @@ class Interpreter {
   void set_hook(Hook hook) { hook_ = std::move(hook); }
 
  private:
-  struct Free {
-    void operator()(std::byte* block) const;
-  };
-  struct Value {
-    std::byte* data = nullptr;  ///< null: never computed, or a constant without bytes
-    size_t bytes = 0;
-  };
-
   void check_type(TensorId id, DataType wanted) const;
-  void place_values();
-  void place_steps();
-  const Value& value(TensorId id) const { return values_.at(static_cast<size_t>(id.value)); }
 
   std::shared_ptr<const Program> program_;
-  std::unique_ptr<std::byte, Free> block_;
-  std::byte* arena_ = nullptr;        ///< first 64-byte boundary of the block
-  std::vector<Value> values_;         ///< per tensor id
-  std::vector<const void*> sources_;  ///< operands of all steps, one step behind the other
-  std::vector<void*> results_;
-  std::vector<InvokeArgs> calls_;  ///< one per step, pointing into the two above
+  std::unique_ptr<StaticRun> static_;
+  std::unique_ptr<EagerRun> eager_;  ///< instead, where the program is dynamic
   Hook hook_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,17 +23,46 @@ struct ProgramOptions {
   int64_t max_arena_bytes = int64_t{4} << 30;
 };
 
+/// What an op that the interpreter runs itself refers to.
+struct Control {
+  std::vector<size_t> parts;  ///< of Program::parts(), in the order of called_graphs(op)
+  int slot = -1;  ///< of CALL_ONCE: which flag; of variables' ops: index into Program::variables()
+};
+
 /// One op of a prepared program.
 struct Step {
   OpId op;
-  Kernel kernel;
+  Kernel kernel = {};  ///< nothing to invoke: of a control op, or prepared when shapes are known
   std::vector<TensorId> inputs;  ///< none where absent
   std::vector<TensorId> outputs;
+  std::optional<Control> control = {};
+  std::string name = {};  ///< for errors while a dynamic program runs
 };
 
-/// A graph with all shapes inferred, ops that depend on nothing but constants and shapes already
-/// computed, kernels prepared and memory planned. Immutable: share one between any number of
-/// interpreters. Constants of the model stay shared with it.
+/// A subgraph as the program runs it. Where shapes are static, one that is called with operands of
+/// several shapes is prepared for each of them.
+struct Part {
+  Graph graph;
+  std::vector<Step> steps;
+  MemoryPlan memory;
+};
+
+/// A resource variable: all handles of one container and name, in any subgraph, are handles of it.
+struct ResourceVariable {
+  std::string container, name;
+  DataType type = DataType::float32;
+  std::optional<Shape> shape;  ///< absent: none is read or written, or a dynamic program finds out
+  /// Every byte before anything is assigned: 0, or the zero point of the first value that an op
+  /// assigns (TFLite Micro, MicroResourceVariables::Allocate).
+  uint8_t fill = 0;
+};
+
+/// A graph and those that it calls, with all shapes inferred, ops that depend on nothing but
+/// constants and shapes already computed, kernels prepared and memory planned. Immutable: share one
+/// between any number of interpreters. Constants of the model stay shared with it.
+///
+/// Where a shape depends on values that only a run gives, the program is dynamic: interpreters
+/// infer shapes and allocate results op by op, and prepare the kernels that could not be before.
 class Program {
  public:
   /// bad_file or unsupported, naming the op, where the model cannot run; bad_argument for a batch
@@ -41,18 +71,30 @@ class Program {
   static std::shared_ptr<const Program> prepare(const Model& model, const ProgramOptions& = {});
 
   /// The graph that runs: tensors carry their final shapes.
-  const Graph& graph() const { return model_.main(); }
+  const Graph& graph() const { return parts_[0].graph; }
   const ProgramOptions& options() const { return options_; }
-  const std::vector<Step>& steps() const { return steps_; }
-  const MemoryPlan& memory() const { return memory_; }
+  const std::vector<Step>& steps() const { return parts_[0].steps; }
+
+  /// The main graph, and behind it what its control ops call.
+  const std::vector<Part>& parts() const { return parts_; }
+  const std::vector<ResourceVariable>& variables() const { return variables_; }
+  int once_flags() const { return once_flags_; }  ///< as many as there are CALL_ONCE ops
+  bool dynamic() const { return dynamic_; }
+  /// True where an invocation may leave something behind that the next one sees.
+  bool stateful() const;
+  /// What an interpreter takes for tensors, scratch and state of all parts, and for variables; of a
+  /// dynamic program 0, which allocates while it runs.
+  int64_t memory_bytes() const;
 
  private:
+  friend class Preparer;
   Program() = default;
 
-  Model model_;
   ProgramOptions options_;
-  std::vector<Step> steps_;
-  MemoryPlan memory_;
+  std::vector<Part> parts_;
+  std::vector<ResourceVariable> variables_;
+  int once_flags_ = 0;
+  bool dynamic_ = false;
 };
 
 /// True where the main graph computes each sample independently of the others in the batch, so

@@ -2,25 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "smelt/ir/builder.h"
-#include "smelt/run/interpreter.h"
 #include "smelt/run/profile.h"
+#include "smelt/run/test_program.h"
 
 namespace smelt {
 namespace {
-
-constexpr DataType kFloat = DataType::float32;
-
-template <class Body>
-Error error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorKind::internal, "");
-}
 
 std::vector<float> run(const std::shared_ptr<const Program>& program,
                        const std::vector<float>& input) {

@@ -4,6 +4,7 @@
 
 #include "smelt/ir/dump.h"
 #include "smelt/ops/infer.h"
+#include "smelt/run/calls.h"
 #include "smelt/run/densify.h"
 
 namespace smelt {
@@ -30,29 +31,57 @@ bool random(OpType type) {
 class Resolver {
  public:
   Resolver(Graph& graph, const ResolveOptions& options)
-      : graph_(graph), options_(options), total_bytes_(options.max_total_bytes) {}
+      : graph_(graph), options_(options), total_bytes_(options.max_total_bytes) {
+    if (options.unknown_inputs) unknown_.insert(graph.inputs().begin(), graph.inputs().end());
+  }
 
   void resolve(OpId id) {
-    infer_shapes(graph_, id);
+    if (!find_shapes(id)) {
+      const std::vector<TensorId>& outputs = graph_.op(id).outputs;
+      unknown_.insert(outputs.begin(), outputs.end());
+      return;
+    }
     const Op& op = graph_.op(id);
     for (const TensorId output : op.outputs) {
       if (output && bit_width(graph_.tensor(output).type) > 0) value_bytes(graph_.tensor(output));
     }
-    if (op.type == OpType::shape || op.type == OpType::rank) {
-      compute_shape(id);
-    } else if (op.type == OpType::densify) {
+    if (op.type == OpType::densify) {
       compute_dense(id);
     } else if (computable(op)) {
       compute(id);
     }
   }
 
+  std::set<TensorId> unknown() && { return std::move(unknown_); }
+
  private:
+  /// False where they depend on data.
+  bool find_shapes(OpId id) {
+    const Op& op = graph_.op(id);
+    if (std::ranges::any_of(op.inputs, [&](TensorId t) { return unknown_.contains(t); })) {
+      check_arity(op);
+      return false;
+    }
+    try {
+      infer_shapes(graph_, id);
+      if (options_.control && is_control(op.type)) options_.control(graph_, id);
+      return true;
+    } catch (const DependsOnData&) {
+      if (!options_.partial) throw;
+      return false;
+    }
+  }
+
+  /// SHAPE and RANK read no values.
+  bool known(const Op& op, TensorId id) const {
+    if (!id || op.type == OpType::shape || op.type == OpType::rank) return true;
+    return graph_.tensor(id).is_constant && !graph_.tensor(id).sparsity;
+  }
+
   bool computable(const Op& op) const {
     if (random(op.type) || op.inputs.empty() || op.outputs.empty()) return false;
-    const bool all_known = std::all_of(op.inputs.begin(), op.inputs.end(), [&](TensorId id) {
-      return !id || (graph_.tensor(id).is_constant && !graph_.tensor(id).sparsity);
-    });
+    const bool all_known =
+        std::ranges::all_of(op.inputs, [&](TensorId id) { return known(op, id); });
     return all_known && results_fit(op) && find_kernel(op.type) != nullptr;
   }
 
@@ -75,22 +104,6 @@ class Resolver {
     Tensor& tensor = graph_.tensor(id);
     tensor.data = std::move(data);
     tensor.is_constant = true;
-  }
-
-  void compute_shape(OpId id) {
-    const Op op = graph_.op(id);
-    const Shape& shape = graph_.tensor(op.input(0)).shape;
-    if (!op.output() || graph_.is_input(op.output())) return;
-    const std::vector<int32_t> dims =
-        op.type == OpType::shape ? shape.dims() : std::vector<int32_t>{shape.rank()};
-    const DataType type = graph_.tensor(op.output()).type;
-    if (type != DataType::int32 && type != DataType::int64) {
-      fail(ErrorKind::unsupported, "gives sizes as {}", name(type));
-    }
-    graph_.erase(id);
-    become_constant(op.output(), type == DataType::int32
-                                     ? Buffer::of(dims)
-                                     : Buffer::of(std::vector<int64_t>(dims.begin(), dims.end())));
   }
 
   void compute_dense(OpId id) {
@@ -134,6 +147,7 @@ class Resolver {
   Graph& graph_;
   const ResolveOptions& options_;
   int64_t total_bytes_;
+  std::set<TensorId> unknown_;
 };
 
 const Tensor* tensor_or_null(const Graph& graph, TensorId id) {
@@ -178,6 +192,16 @@ void fix_input_shapes(Graph& graph) {
 
 }  // namespace
 
+int fresh_byte(const Tensor& tensor) {
+  const Quantization& q = tensor.quantization;
+  const bool shifted = tensor.type == DataType::int8 && !q.zero_point.empty();
+  return shifted ? static_cast<int>(q.zero_point[0]) : 0;
+}
+
+int64_t variable_bytes(const ResourceVariable& variable) {
+  return variable.shape ? storage_bytes(variable.type, variable.shape->elements()) : 0;
+}
+
 int64_t value_bytes(const Tensor& tensor) {
   if (bit_width(tensor.type) == 0) {
     fail(ErrorKind::unsupported, "{} holds values of type {}", tensor.name, name(tensor.type));
@@ -202,12 +226,15 @@ Kernel prepare_op(const Graph& graph, OpId id, KernelChoice kernels, Numerics nu
   return kernel;
 }
 
-void resolve(Graph& graph, const Graph& names, const ResolveOptions& options) {
+std::set<TensorId> resolve(Graph& graph, const Graph& names, const ResolveOptions& options) {
   fix_input_shapes(graph);
   Resolver resolver(graph, options);
   for (const OpId id : graph.ops()) {
     with_context([&] { return describe(names, id); }, [&] { resolver.resolve(id); });
   }
+  std::set<TensorId> unknown = std::move(resolver).unknown();
+  unknown.erase(TensorId::none);
+  return unknown;
 }
 
 }  // namespace smelt

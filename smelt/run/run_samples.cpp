@@ -66,17 +66,6 @@ class Worker {
   int samples_ = 0;
 };
 
-bool has_variables(const Graph& graph) {
-  return std::ranges::any_of(graph.tensors(),
-                             [&](TensorId id) { return graph.tensor(id).is_variable; });
-}
-
-bool has_states(const Program& program) {
-  const std::vector<Step>& steps = program.steps();
-  return std::any_of(steps.begin(), steps.end(),
-                     [](const Step& step) { return step.kernel.state_bytes > 0; });
-}
-
 template <class T>
 std::span<T> lane_of(std::span<T> all, int lane, int batch) {
   const size_t size = all.size() / static_cast<size_t>(batch);
@@ -94,6 +83,12 @@ std::span<uint8_t> SampleInputs::bytes(size_t index) const {
 
 std::span<const uint8_t> SampleOutputs::bytes(size_t index) const {
   return lane_of(interpreter_.output_bytes(index), lane_, interpreter_.program().options().batch);
+}
+
+Shape SampleOutputs::shape(size_t index) const {
+  Shape shape = interpreter_.output_shape(index);
+  if (interpreter_.program().options().batch > 1) shape[0] = 1;
+  return shape;
 }
 
 std::span<const uint8_t> SampleHookArgs::bytes(TensorId id) const {
@@ -122,7 +117,7 @@ void run_samples(std::shared_ptr<const Program> program, int64_t count,
   const int batch = program->options().batch;
   const int threads = options.threads > 0 ? options.threads : available_threads();
   const int64_t groups = (count + batch - 1) / batch;
-  const bool stateful = has_variables(program->graph()) || has_states(*program);
+  const bool stateful = program->stateful();
   std::vector<std::unique_ptr<Worker>> workers(static_cast<size_t>(threads));
   Reporter reporter(options, count);
   parallel_for(groups, threads, [&](int index, int64_t group) {

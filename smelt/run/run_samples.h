@@ -44,6 +44,8 @@ class SampleOutputs {
 
   size_t count() const;
   std::span<const uint8_t> bytes(size_t index) const;
+  /// The shape of a sample's output; a batch of one sample.
+  Shape shape(size_t index) const;
 
   template <class T>
   std::span<const T> values(size_t index) const {
@@ -89,7 +91,7 @@ using StoreSample = std::function<void(int64_t sample, const SampleOutputs&)>;
 
 /// Runs samples 0..count-1 in parallel: every worker owns an interpreter of one shared program and
 /// takes batches in turn. `load` fills the inputs of a sample, `store` reads its outputs; both are
-/// called from worker threads, for different samples at the same time. Variables are reset before
+/// called from worker threads, for different samples at the same time. All state is reset before
 /// each sample. Results do not depend on the number of threads. The first error of any worker, or
 /// of load or store, is rethrown; it names the sample.
 void run_samples(const Model& model, int64_t count, const SampleRunOptions& options,

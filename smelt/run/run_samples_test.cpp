@@ -5,13 +5,11 @@
 #include <atomic>
 
 #include "smelt/base/random.h"
-#include "smelt/ir/builder.h"
 #include "smelt/run/batch.h"
+#include "smelt/run/test_program.h"
 
 namespace smelt {
 namespace {
-
-constexpr DataType kFloat = DataType::float32;
 
 std::vector<float> random_values(size_t count, uint64_t seed) {
   Random random(seed);

@@ -17,9 +17,10 @@ namespace smelt::tflite {
 /// How the attributes of one op go in and out of one kind of option table.
 struct OptionCodec {
   OpType op;
-  uint8_t kind;  ///< the member of BuiltinOptions that the op uses
+  uint8_t kind;  ///< the member of BuiltinOptions (or BuiltinOptions2) that the op uses
   Attributes (*read)(const void* table, Budget& budget);
   flatbuffers::Offset<void> (*write)(const Attributes& attributes, SharedPool& pool);
+  bool second = false;  ///< the table stands in BuiltinOptions2
 };
 
 std::span<const OptionCodec> layer_codecs();   ///< options_layers.cpp
@@ -47,6 +48,8 @@ template <>
 inline constexpr int kEnumerators<Activation> = 6;
 template <>
 inline constexpr int kEnumerators<WeightsFormat> = 2;
+template <>
+inline constexpr int kEnumerators<OptionsFormat> = 1;
 template <>
 inline constexpr int kEnumerators<DataType> = kDataTypeCount;
 

@@ -133,7 +133,11 @@ Attributes read_attributes(OpType type, const schema::Operator& op, Budget& budg
   const bool first_empty = says_nothing(first_type(kind), op.builtin_options());
   const bool second_empty = says_nothing(second_type(kind_2), op.builtin_options_2());
   const OptionCodec* codec = codec_of(type);
-  if (codec != nullptr && second_empty) {
+  if (codec != nullptr && codec->second && first_empty) {
+    if (kind_2 == codec->kind) return codec->read(op.builtin_options_2(), budget);
+    if (second_empty) return codec->read(nullptr, budget);
+  }
+  if (codec != nullptr && !codec->second && second_empty) {
     if (kind == codec->kind) return codec->read(op.builtin_options(), budget);
     if (first_empty) return codec->read(nullptr, budget);
   }
@@ -151,10 +155,11 @@ WrittenOptions write_attributes(OpType type, const Attributes& attributes, Share
   }
   const OptionCodec* codec = codec_of(type);
   SMELT_CHECK(codec != nullptr);
-  KeyMaker maker{.key = table_key("options", codec->kind)};
+  KeyMaker maker{.key = table_key(codec->second ? "options_2" : "options", codec->kind)};
   visit_fields(attributes, maker);
-  return {.kind = codec->kind,
-          .table = pool.table<void>(maker.key, [&] { return codec->write(attributes, pool); })};
+  const auto table = pool.table<void>(maker.key, [&] { return codec->write(attributes, pool); });
+  if (codec->second) return {.kind_2 = codec->kind, .table_2 = table};
+  return {.kind = codec->kind, .table = table};
 }
 
 }  // namespace smelt::tflite

@@ -322,6 +322,22 @@ struct CallOnceFields {
   }
 };
 
+struct StablehloCompositeFields {
+  using Table = schema::StableHLOCompositeOptions;
+  using Attributes = StablehloCompositeAttributes;
+  template <class A, class F>
+  static void visit(A& a, F&& field) {
+    using B = Table::Builder;
+    field(a.name, &Table::name, &B::add_name);
+    field(a.decomposition_graph, &Table::decomposition_subgraph_index,
+          &B::add_decomposition_subgraph_index);
+    field(a.options, &Table::composite_attributes, &B::add_composite_attributes);
+    field(a.options_format, &Table::composite_attributes_format,
+          &B::add_composite_attributes_format);
+    field(a.version, &Table::version, &B::add_version);
+  }
+};
+
 struct VarHandleFields {
   using Table = schema::VarHandleOptions;
   using Attributes = VarHandleAttributes;
@@ -350,6 +366,13 @@ constexpr OptionCodec codec(OpType op) {
   return {op,
           static_cast<uint8_t>(schema::BuiltinOptionsTraits<typename Fields::Table>::enum_value),
           &read_options<Fields>, &write_options<Fields>};
+}
+
+template <class Fields>
+constexpr OptionCodec second_codec(OpType op) {
+  return {op,
+          static_cast<uint8_t>(schema::BuiltinOptions2Traits<typename Fields::Table>::enum_value),
+          &read_options<Fields>, &write_options<Fields>, true};
 }
 
 constexpr OptionCodec kCodecs[] = {
@@ -397,6 +420,7 @@ constexpr OptionCodec kCodecs[] = {
     codec<IfFields>(OpType::if_),
     codec<WhileFields>(OpType::while_),
     codec<CallOnceFields>(OpType::call_once),
+    second_codec<StablehloCompositeFields>(OpType::stablehlo_composite),
     codec<VarHandleFields>(OpType::var_handle),
     codec<HashtableFields>(OpType::hashtable),
 };
