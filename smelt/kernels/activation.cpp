@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "smelt/kernels/broadcast.h"
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/lookup.h"
 
 namespace smelt {
@@ -93,6 +94,12 @@ Kernel prepare_leaky_relu(const PrepareArgs& args) {
   }
   require_type(x, {DataType::float32, DataType::int8, DataType::uint8, DataType::int16});
   require_both_per_tensor(args);
+  if (xnnpack_takes(args)) {
+    return with_8bit_type(x.type, [&](auto zero) {
+      using T = decltype(zero);
+      return table_kernel<T, T>(count, xnnpack_ratio(x, y, alpha));
+    });
+  }
   const double alpha_ratio = scale_ratio(x, y, alpha);
   const FixedMultiplier identity = quantize_multiplier(scale_ratio(x, y));
   // The sign is applied last: a negative multiplier would round the other way.
