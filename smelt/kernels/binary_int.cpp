@@ -201,9 +201,7 @@ Kernel quantized_mul(const PrepareArgs& args, Activation activation) {
   const Operand& a = args.input(0);
   const Operand& b = args.input(1);
   const Operand& y = args.output();
-  const FixedMultiplier m =
-      quantize_multiplier(static_cast<double>(scale_of(a)) * static_cast<double>(scale_of(b)) /
-                          static_cast<double>(scale_of(y)));
+  const FixedMultiplier m = quantize_multiplier(scale_ratio(a, y, scale_of(b), args.numerics));
   const ProductRow row{.zero_a = zero_of(a),
                        .zero_b = zero_of(b),
                        .zero_y = zero_of(y),

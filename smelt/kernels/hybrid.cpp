@@ -91,6 +91,10 @@ BatchScale quantize_batch_xnnpack(const float* values, int64_t count, int8_t* st
     high = std::max(high, values[i]);
   }
   const float steps = low == high ? 1.0f : 255.0f / (high - low);
+  if (!(steps > 0) || !std::isfinite(steps)) {
+    std::fill_n(stored, count, int8_t{0});
+    return {};
+  }
   const float from_low = -128.0f - low * steps;
   const float from_high = 127.0f - high * steps;
   const bool low_is_nearer = (-128.0f + low * steps) + (127.0f + high * steps) > 0;

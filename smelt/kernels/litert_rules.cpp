@@ -91,15 +91,25 @@ bool takes_depthwise(const PrepareArgs& args) {
   return a.depth_multiplier > 0 && takes_windowed(args, a.activation, 3);
 }
 
+/// One axis of a transposed convolution: sizes that belong together.
+bool takes_transposed_axis(Padding padding, int32_t in, int32_t out, int32_t filter,
+                           int32_t stride) {
+  if (stride < 1) return false;
+  if (padding == Padding::valid) return filter <= out;
+  return (int64_t{out} + stride - 1) / stride == in && filter >= stride;
+}
+
 bool takes_transpose_conv(const PrepareArgs& args) {
+  const auto& a = attributes_of<TransposeConv2DAttributes>(args);
   const Operand& w = args.input(1);
   const Operand& x = args.input(2);
   const Operand& y = args.output();
   return args.input(0).constant != nullptr && (!args.has_input(3) || is_bias(args, 3)) &&
          is_plain_8_bit(x) && is_plain_8_bit(y) && x.type == y.type && has_rank(x, 4, 4) &&
-         has_rank(w, 4, 4) && has_rank(y, 4, 4) &&
-         clamps(attributes_of<TransposeConv2DAttributes>(args).activation) &&
-         takes_weights(args, x, w, 0, false);
+         has_rank(w, 4, 4) && has_rank(y, 4, 4) && clamps(a.activation) &&
+         takes_weights(args, x, w, 0, false) &&
+         takes_transposed_axis(a.padding, x.shape[1], y.shape[1], w.shape[1], a.stride_h) &&
+         takes_transposed_axis(a.padding, x.shape[2], y.shape[2], w.shape[2], a.stride_w);
 }
 
 bool takes_dense(const PrepareArgs& args) {

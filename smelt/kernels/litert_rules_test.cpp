@@ -98,7 +98,7 @@ TEST(LiteRtRules, OpsThatXnnpackLeavesKeepTheReference) {
   EXPECT_EQ(half_way(reference, q(1.0f, 0), q(1.0f, 0)), 3);
   EXPECT_EQ(half_way(taken.follow(Numerics::litert), q(1.0f, 0), q(1.0f, 0)), 2);
   EXPECT_EQ(half_way(no_scale.follow(Numerics::litert), q(1.0f, 0), {}), 3);
-  EXPECT_EQ(half_way(offset.follow(Numerics::litert), q(1.0f, 2), q(1.0f, 0)), 2);  // 1.5
+  EXPECT_EQ(half_way(offset.follow(Numerics::litert), q(1.0f, 4), q(1.0f, 0)), 1);  // of 0.5
 }
 
 TEST(LiteRtRules, RatiosRoundHalfUp) {
