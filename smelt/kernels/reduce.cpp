@@ -146,7 +146,7 @@ Kernel quantized_sum(const PrepareArgs& args, bool mean) {
       .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int32_t))};
 }
 
-/// XNNPACK's: one scale in float, in which a mean divides.
+/// XNNPACK's: one scale in float, which a mean multiplies with the inverse of the count.
 template <class T>
 Kernel scaled_sum(const PrepareArgs& args, bool mean) {
   const Operand& x = args.input(0);
@@ -154,8 +154,8 @@ Kernel scaled_sum(const PrepareArgs& args, bool mean) {
   require_per_tensor(x);
   require_per_tensor(y);
   const ReducePlan plan = make_reduce_plan(args);
-  const auto count = static_cast<float>(plan.reduced);
-  const float scale = scale_of(x) / scale_of(y) / (mean ? count : 1.0f);
+  const float factor = mean ? 1.0f / static_cast<float>(plan.reduced) : 1.0f;
+  const float scale = scale_of(x) / scale_of(y) * factor;
   const auto start = static_cast<int32_t>(-(static_cast<int64_t>(zero_of(x)) * plan.reduced));
   return {.invoke =
               [=, zero = zero_of(y), range = range_of(y.type)](const InvokeArgs& run) {

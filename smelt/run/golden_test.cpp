@@ -1,5 +1,6 @@
-// Runs every model of a collection that has goldens: inputs, and outputs of TFLite Micro (tflm0...),
-// of LiteRT's reference kernels (ref0...) or its default engine (xnn0...), in FOLDER/goldens/PATH.npz for FOLDER/PATH.tflite.
+// Runs every model of a collection that has goldens: inputs, and outputs of TFLite Micro
+// (tflm0...), of LiteRT's reference kernels (ref0...) or its default engine (xnn0...), in
+// FOLDER/goldens/PATH.npz for FOLDER/PATH.tflite.
 #include <gtest/gtest.h>
 
 #include <algorithm>
