@@ -10,6 +10,7 @@ struct BenchmarkCommand {
   CommonOptions common;
   ModelOptions model;
   BenchmarkOptions benchmark;
+  std::string numerics;
 };
 
 std::string op_table(const BenchmarkResult& result) {
@@ -26,6 +27,7 @@ std::string op_table(const BenchmarkResult& result) {
 int run_benchmark(const BenchmarkCommand& options, Terminal& terminal) {
   BenchmarkOptions benchmark_options = options.benchmark;
   benchmark_options.progress = terminal.progress();
+  benchmark_options.numerics = parse_numerics(options.numerics);
   const BenchmarkResult result = benchmark(load_for_inference(options.model), benchmark_options);
   terminal.print("{}\n", op_table(result));
   terminal.print("threads {}, batch {}, {} runs\n", result.threads, result.batch, result.runs);
@@ -56,6 +58,7 @@ void add_benchmark(CLI::App& app, Run& chosen) {
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  add_numerics(command, options->numerics);
   command.add_option("--seconds", b.seconds, "How long to measure")
       ->capture_default_str()
       ->type_name("S")

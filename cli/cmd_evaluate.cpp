@@ -14,6 +14,7 @@ struct EvaluateCommand {
   CriteriaOptions criteria;
   std::string data_spec;
   std::string baseline;
+  std::string numerics;
   int64_t limit = 0;
   int threads = 0;
 };
@@ -29,8 +30,9 @@ int run_evaluate(const EvaluateCommand& options, Terminal& terminal) {
   std::vector<Measured> models;
   auto add = [&](const char* name, const ModelOptions& source) {
     const Model model = load_for_inference(source);
-    models.push_back(
-        measure(name, model, model.source.file_bytes, *data, options.threads, terminal));
+    models.push_back(measure(
+        name, model, model.source.file_bytes, *data,
+        {.threads = options.threads, .numerics = parse_numerics(options.numerics)}, terminal));
   };
   if (!options.baseline.empty()) {
     add("baseline", {.path = options.baseline, .input_shapes = options.model.input_shapes});
@@ -69,6 +71,7 @@ void add_evaluate(CLI::App& app, Run& chosen) {
                   "Model to compare with, evaluated on the same samples")
       ->type_name("MODEL");
   command.add_option("--threads", options->threads, "Worker threads (all)")->type_name("N");
+  add_numerics(command, options->numerics);
   add_criteria(command, options->criteria);
   add_preprocessing(command, options->data);
   add_common(command, options->common);

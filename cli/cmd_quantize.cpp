@@ -15,7 +15,7 @@ struct QuantizeCommand {
   ModelOptions model;
   DataOptions data;
   CriteriaOptions criteria;
-  std::string calibrate, evaluate, io = "int8", ranges = "mse", out;
+  std::string calibrate, evaluate, io = "int8", ranges = "mse", out, numerics;
   int64_t samples = 200;
   uint64_t seed = 0;
   int threads = 0;
@@ -39,10 +39,12 @@ int evaluate_both(const QuantizeCommand& options, const Criteria& criteria,
                   nlohmann::json& json) {
   const DatasetPtr data = open_data(options.evaluate, options.data);
   std::vector<Measured> models;
-  models.push_back(measure("float", float_model, float_bytes, *data, options.threads, terminal));
+  const EvaluateOptions how{.threads = options.threads,
+                            .numerics = parse_numerics(options.numerics)};
+  models.push_back(measure("float", float_model, float_bytes, *data, how, terminal));
   const Model written = tflite::load(options.out);
   models.push_back(measure(options.io == "float32" ? "int8 (float32 in and out)" : "int8", written,
-                           written.source.file_bytes, *data, options.threads, terminal));
+                           written.source.file_bytes, *data, how, terminal));
   const int64_t source_bytes = float_model.source.file_bytes;
   terminal.print("{}", comparison_table(models, source_bytes));
   json["float"] = to_json(models[0].evaluation);
@@ -143,6 +145,7 @@ void add_quantize(CLI::App& app, Run& chosen) {
                   "Measure the float and the written model on this data")
       ->type_name("DATA");
   command.add_option("--threads", options->threads, "Worker threads (all)")->type_name("N");
+  add_numerics(command, options->numerics);
   add_criteria(command, options->criteria);
   add_preprocessing(command, options->data);
   add_common(command, options->common);

@@ -8,15 +8,16 @@ namespace {
 struct RunOptions {
   CommonOptions common;
   ModelOptions model;
-  std::string inputs, outputs;
+  std::string inputs, outputs, numerics;
   int threads = 0;
 };
 
 int run_run(const RunOptions& options, Terminal& terminal) {
   const Model model = load_for_inference(options.model);
-  const RunArraysResult result =
-      run_arrays(model, options.inputs, options.outputs,
-                 {.threads = options.threads, .progress = terminal.progress()});
+  const RunArraysResult result = run_arrays(model, options.inputs, options.outputs,
+                                            {.threads = options.threads,
+                                             .numerics = parse_numerics(options.numerics),
+                                             .progress = terminal.progress()});
   terminal.print("{} samples, {:.0f} samples/s -> {}\n", result.samples, result.samples_per_second,
                  options.outputs);
   write_json(options.common, {{"samples", result.samples},
@@ -44,6 +45,7 @@ void add_run(CLI::App& app, Run& chosen) {
       ->required()
       ->type_name("OUT.npz");
   command.add_option("--threads", options->threads, "Worker threads (all)")->type_name("N");
+  add_numerics(command, options->numerics);
   add_common(command, options->common);
   on_chosen(command, options, chosen, run_run);
 }

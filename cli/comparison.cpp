@@ -53,11 +53,11 @@ Criteria parse_criteria(const CriteriaOptions& options) {
 }
 
 Measured measure(std::string name, const Model& model, int64_t bytes, const Dataset& data,
-                 int threads, Terminal& terminal) {
+                 EvaluateOptions options, Terminal& terminal) {
   Measured measured{.name = std::move(name), .bytes = bytes};
   measured.arena_bytes = micro_arena_bytes(model);
-  measured.evaluation =
-      evaluate(model, data, {.threads = threads, .progress = terminal.progress()});
+  options.progress = terminal.progress();
+  measured.evaluation = evaluate(model, data, options);
   return measured;
 }
 

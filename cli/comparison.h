@@ -21,7 +21,7 @@ Criteria parse_criteria(const CriteriaOptions& options);
 
 /// Evaluates the model and estimates its arena. `bytes` is the size of its file.
 Measured measure(std::string name, const Model& model, int64_t bytes, const Dataset& data,
-                 int threads, Terminal& terminal);
+                 EvaluateOptions options, Terminal& terminal);
 
 /// A line per model: bytes, ratio to the user's file, accuracy with interval, loss, samples/s,
 /// arena.

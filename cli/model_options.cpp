@@ -37,6 +37,21 @@ void add_model(CLI::App& command, ModelOptions& options) {
       ->type_name("SHAPE");
 }
 
+void add_numerics(CLI::App& command, std::string& option) {
+  option = "reference";
+  command
+      .add_option("--numerics", option,
+                  "Whose bytes integer ops give: TFLite Micro's (reference), or those of LiteRT's "
+                  "default engine on phones and desktops (litert)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"reference", "litert"}))
+      ->type_name("ENGINE");
+}
+
+Numerics parse_numerics(const std::string& option) {
+  return option == "litert" ? Numerics::litert : Numerics::reference;
+}
+
 Model load_model(const ModelOptions& options) {
   LoadOptions load_options;
   for (const std::string& text : options.input_shapes) {

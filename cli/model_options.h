@@ -6,6 +6,7 @@
 
 #include "smelt/data/dataset.h"
 #include "smelt/ir/model.h"
+#include "smelt/kernels/kernel.h"
 
 namespace smelt::cli {
 
@@ -21,6 +22,10 @@ void add_model(CLI::App& command, ModelOptions& options);
 Model load_model(const ModelOptions& options);
 /// The model in the form that runs.
 Model load_for_inference(const ModelOptions& options);
+
+/// --numerics: whose rounding integer ops follow.
+void add_numerics(CLI::App& command, std::string& option);
+Numerics parse_numerics(const std::string& option);
 
 /// How samples become what the model was trained on.
 struct DataOptions {

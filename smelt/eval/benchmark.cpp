@@ -102,7 +102,8 @@ BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& options) {
          "other or its shapes are fixed",
          options.batch);
   }
-  const auto program = Program::prepare(model, {.batch = options.batch});
+  const auto program =
+      Program::prepare(model, {.batch = options.batch, .numerics = options.numerics});
   BenchmarkResult result;
   result.batch = options.batch;
   result.threads = options.threads > 0 ? options.threads : available_threads();

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "smelt/base/progress.h"
-#include "smelt/ir/model.h"
+#include "smelt/run/program.h"
 
 namespace smelt {
 
@@ -13,6 +13,7 @@ struct BenchmarkOptions {
   int threads = 1;  ///< 0: all
   int batch = 1;    ///< samples for each invocation
   double seconds = 2;
+  Numerics numerics = Numerics::reference;
   Progress progress;
 };
 

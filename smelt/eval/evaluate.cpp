@@ -152,6 +152,7 @@ class Evaluator {
 Evaluation evaluate(const Model& model, const Dataset& dataset, const EvaluateOptions& options) {
   SampleRunOptions run;
   run.threads = options.threads;
+  run.numerics = options.numerics;
   run.progress = options.progress;
   run.stage = "evaluating";
   const auto program = prepare_for_samples(model, dataset.size(), run);

@@ -7,12 +7,13 @@
 #include "smelt/base/progress.h"
 #include "smelt/data/dataset.h"
 #include "smelt/eval/metrics.h"
-#include "smelt/ir/model.h"
+#include "smelt/run/program.h"
 
 namespace smelt {
 
 struct EvaluateOptions {
   int threads = 0;  ///< 0: all
+  Numerics numerics = Numerics::reference;
   Progress progress;
 };
 

@@ -89,6 +89,7 @@ RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inpu
 
   SampleRunOptions run;
   run.threads = options.threads;
+  run.numerics = options.numerics;
   run.progress = options.progress;
   const auto program = prepare_for_samples(model, samples, run);
 

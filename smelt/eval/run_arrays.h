@@ -3,12 +3,13 @@
 #include <filesystem>
 
 #include "smelt/base/progress.h"
-#include "smelt/ir/model.h"
+#include "smelt/run/program.h"
 
 namespace smelt {
 
 struct RunArraysOptions {
   int threads = 0;  ///< 0: all
+  Numerics numerics = Numerics::reference;
   Progress progress;
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "smelt/kernels/broadcast.h"
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/lookup.h"
 
 namespace smelt {
@@ -23,7 +24,7 @@ void require_both_per_tensor(const PrepareArgs& args) {
 Kernel clamp_rescaled(const PrepareArgs& args, float low, float high) {
   const Operand& x = args.input(0);
   const Operand& y = args.output();
-  const FixedMultiplier m = quantize_multiplier(scale_ratio(x, y));
+  const FixedMultiplier m = quantize_multiplier(scale_ratio(x, y, 1.0f, args.numerics));
   IntRange range = range_of(y.type);
   range.low = std::max(range.low, quantize_bound(low, scale_of(y), zero_of(y)));
   if (std::isfinite(high)) {
@@ -93,8 +94,14 @@ Kernel prepare_leaky_relu(const PrepareArgs& args) {
   }
   require_type(x, {DataType::float32, DataType::int8, DataType::uint8, DataType::int16});
   require_both_per_tensor(args);
-  const double alpha_ratio = scale_ratio(x, y, alpha);
-  const FixedMultiplier identity = quantize_multiplier(scale_ratio(x, y));
+  if (xnnpack_takes(args)) {
+    return with_8bit_type(x.type, [&](auto zero) {
+      using T = decltype(zero);
+      return table_kernel<T, T>(count, xnnpack_ratio(x, y, alpha));
+    });
+  }
+  const double alpha_ratio = scale_ratio(x, y, alpha, args.numerics);
+  const FixedMultiplier identity = quantize_multiplier(scale_ratio(x, y, 1.0f, args.numerics));
   // The sign is applied last: a negative multiplier would round the other way.
   const FixedMultiplier slope = quantize_multiplier(std::abs(alpha_ratio));
   const bool negative = alpha_ratio < 0;
@@ -126,9 +133,9 @@ Kernel prepare_prelu(const PrepareArgs& args) {
   if (!wide && !narrow) fail_types(args);
   require_both_per_tensor(args);
   require_per_tensor(alpha);
-  const double sx = scale_of(x), sa = scale_of(alpha), sy = scale_of(y);
-  const FixedMultiplier identity = quantize_multiplier(sx / sy);
-  const FixedMultiplier slope = quantize_multiplier(sx * sa / sy);
+  const FixedMultiplier identity = quantize_multiplier(scale_ratio(x, y, 1.0f, args.numerics));
+  const FixedMultiplier slope =
+      quantize_multiplier(scale_ratio(x, y, scale_of(alpha), args.numerics));
   const auto f = [=, zero_x = zero_of(x), zero_a = zero_of(alpha), zero_y = zero_of(y),
                   range = range_of(y.type)](int32_t v, int32_t a) {
     const int32_t value = v - zero_x;

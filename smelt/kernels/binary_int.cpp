@@ -112,6 +112,13 @@ Kernel row_kernel(const PrepareArgs& args, F f) {
   }};
 }
 
+/// Calls f(rows of T, a value of T) for the 8-bit type of the operands.
+template <class F>
+Kernel with_rows(const PrepareArgs& args, F&& f) {
+  return args.output().type == DataType::int8 ? f(int8_rows(), int8_t{})
+                                              : f(uint8_rows(), uint8_t{});
+}
+
 Kernel sum_rows(const PrepareArgs& args, const Sum& s, bool subtract) {
   const SumRow row{.zero_a = s.a.zero,
                    .zero_b = s.b.zero,
@@ -122,26 +129,57 @@ Kernel sum_rows(const PrepareArgs& args, const Sum& s, bool subtract) {
                    .y = s.y.multiplier,
                    .subtract = subtract,
                    .range = s.y.range};
-  const auto kernel = [&](auto rows, auto zero) {
+  return with_rows(args, [&](auto rows, auto zero) {
     using T = decltype(zero);
     return row_kernel<T>(args, [row, rows](auto... operands) { rows.sum(row, operands...); });
-  };
-  return args.output().type == DataType::int8 ? kernel(int8_rows(), int8_t{})
-                                              : kernel(uint8_rows(), uint8_t{});
+  });
 }
 
 Kernel product_rows(const PrepareArgs& args, const ProductRow& row) {
-  const auto kernel = [&](auto rows, auto zero) {
+  return with_rows(args, [&](auto rows, auto zero) {
     using T = decltype(zero);
     return row_kernel<T>(args, [row, rows](auto... operands) { rows.product(row, operands...); });
-  };
-  return args.output().type == DataType::int8 ? kernel(int8_rows(), int8_t{})
-                                              : kernel(uint8_rows(), uint8_t{});
+  });
+}
+
+Kernel xnnpack_sum_kernel(const PrepareArgs& args, Activation activation, bool subtract) {
+  require_all_per_tensor(args);
+  const Operand& y = args.output();
+  const XnnpackSum s =
+      xnnpack_sum(args.input(0), args.input(1), y, xnnpack_range(activation, y), subtract);
+  if (!takes_vectors(args)) return integer_kernel(args, s);
+  return with_rows(args, [&](auto rows, auto zero) {
+    using T = decltype(zero);
+    return row_kernel<T>(args, [s, rows](auto... operands) { rows.xnnpack_sum(s, operands...); });
+  });
+}
+
+Kernel xnnpack_product_kernel(const PrepareArgs& args, Activation activation) {
+  require_all_per_tensor(args);
+  const Operand& a = args.input(0);
+  const Operand& b = args.input(1);
+  const Operand& y = args.output();
+  const ScaledProductRow row{.zero_a = zero_of(a),
+                             .zero_b = zero_of(b),
+                             .zero_y = zero_of(y),
+                             .scale = scale_of(a) * scale_of(b) / scale_of(y),
+                             .range = xnnpack_range(activation, y)};
+  if (!takes_vectors(args)) {
+    return integer_kernel(args, [row](int32_t va, int32_t vb) {
+      return apply_scale((va - row.zero_a) * (vb - row.zero_b), row.scale, row.zero_y, row.range);
+    });
+  }
+  return with_rows(args, [&](auto rows, auto zero) {
+    using T = decltype(zero);
+    return row_kernel<T>(args,
+                         [row, rows](auto... operands) { rows.scaled_product(row, operands...); });
+  });
 }
 
 }  // namespace
 
 Kernel quantized_add(const PrepareArgs& args, Activation activation) {
+  if (xnnpack_takes(args)) return xnnpack_sum_kernel(args, activation, false);
   const Sum s = make_sum(args, activation);
   if (takes_vectors(args)) return sum_rows(args, s, false);
   return integer_kernel(args,
@@ -149,6 +187,7 @@ Kernel quantized_add(const PrepareArgs& args, Activation activation) {
 }
 
 Kernel quantized_sub(const PrepareArgs& args, Activation activation) {
+  if (xnnpack_takes(args)) return xnnpack_sum_kernel(args, activation, true);
   const Sum s = make_sum(args, activation);
   if (takes_vectors(args)) return sum_rows(args, s, true);
   return integer_kernel(args,
@@ -156,14 +195,13 @@ Kernel quantized_sub(const PrepareArgs& args, Activation activation) {
 }
 
 Kernel quantized_mul(const PrepareArgs& args, Activation activation) {
+  if (xnnpack_takes(args)) return xnnpack_product_kernel(args, activation);
   require_all_per_tensor(args);
   require_clamping(activation);
   const Operand& a = args.input(0);
   const Operand& b = args.input(1);
   const Operand& y = args.output();
-  const FixedMultiplier m =
-      quantize_multiplier(static_cast<double>(scale_of(a)) * static_cast<double>(scale_of(b)) /
-                          static_cast<double>(scale_of(y)));
+  const FixedMultiplier m = quantize_multiplier(scale_ratio(a, y, scale_of(b), args.numerics));
   const ProductRow row{.zero_a = zero_of(a),
                        .zero_b = zero_of(b),
                        .zero_y = zero_of(y),

@@ -111,8 +111,44 @@ void ProductRows(const ProductRow& r, const T* a, bool a_advances, const T* b, b
   AnyRows(a, a_advances, r.zero_a, b, b_advances, r.zero_b, y, count, ProductVector{r});
 }
 
-ByteRows<int8_t> Int8Rows() { return {SumRows<int8_t>, ProductRows<int8_t>}; }
-ByteRows<uint8_t> Uint8Rows() { return {SumRows<uint8_t>, ProductRows<uint8_t>}; }
+struct XnnpackSumVector {
+  const XnnpackSum& r;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V a, V b) const {
+    const auto scaled_a = hn::Mul(a, hn::Set(d, r.multiplier_a));
+    const auto scaled_b = hn::Mul(b, hn::Set(d, r.multiplier_b));
+    const auto sum = hn::Add(hn::Add(scaled_a, scaled_b), hn::Set(d, r.bias));
+    return ToStored(d, hn::Shr(sum, hn::Set(d, r.shift)), r.zero, r.range);
+  }
+};
+
+struct ScaledProductVector {
+  const ScaledProductRow& r;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V a, V b) const {
+    const hn::Repartition<float, D> df;
+    return ApplyScale(d, hn::Mul(a, b), hn::Set(df, r.scale), r.zero_y, r.range);
+  }
+};
+
+template <class T>
+void XnnpackSumRows(const XnnpackSum& r, const T* a, bool a_advances, const T* b, bool b_advances,
+                    T* y, int64_t count) {
+  AnyRows(a, a_advances, 0, b, b_advances, 0, y, count, XnnpackSumVector{r});
+}
+
+template <class T>
+void ScaledProductRows(const ScaledProductRow& r, const T* a, bool a_advances, const T* b,
+                       bool b_advances, T* y, int64_t count) {
+  AnyRows(a, a_advances, r.zero_a, b, b_advances, r.zero_b, y, count, ScaledProductVector{r});
+}
+
+template <class T>
+ByteRows<T> RowsOf() {
+  return {SumRows<T>, ProductRows<T>, XnnpackSumRows<T>, ScaledProductRows<T>};
+}
+ByteRows<int8_t> Int8Rows() { return RowsOf<int8_t>(); }
+ByteRows<uint8_t> Uint8Rows() { return RowsOf<uint8_t>(); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace smelt

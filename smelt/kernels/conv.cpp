@@ -97,11 +97,23 @@ Kernel plain_conv(const ConvShape& s, Weighted op) {
   }};
 }
 
+/// What XNNPACK runs as a dense layer over pixels, each of them quantized by itself.
+bool is_matrix_product(const ConvShape& s) {
+  const Window& w = s.window;
+  return s.groups == 1 && w.cells() == 1 && w.stride_h == 1 && w.stride_w == 1;
+}
+
 /// Each image is quantized by itself, with a zero point where the weights have scales of their own
 /// per channel or the convolution has groups.
 Kernel hybrid_conv(const PrepareArgs& args, const Conv2DAttributes& a, ConvShape s) {
   Hybrid op = make_hybrid(args, 0, a.activation, true);
   op.symmetric = s.groups == 1 && !has_channel_scales(op);
+  if (op.xnnpack && is_matrix_product(s)) {
+    const int64_t pixels = s.batch * s.window.positions();
+    s.batch = 1;
+    s.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1};
+    return hybrid_kernel(std::move(op), pixels, s.inputs, s.outputs, ConvLoops{s});
+  }
   const int64_t images = s.batch;
   s.batch = 1;
   const int64_t inputs = static_cast<int64_t>(s.window.in_h) * s.window.in_w * s.inputs;

@@ -78,6 +78,7 @@ ConvGemm make_conv_gemm(const PrepareArgs& args, const Weighted& op, const Im2Co
     const auto* b = static_cast<const int32_t*>(bias);
     IntGemmOptions options{.bias = b != nullptr ? b + first : nullptr,
                            .multipliers = op.multipliers,
+                           .scales = op.scales,
                            .zero = op.y_zero,
                            .range = op.range,
                            .output = args.output().type,
@@ -85,6 +86,9 @@ ConvGemm make_conv_gemm(const PrepareArgs& args, const Weighted& op, const Im2Co
     if (options.multipliers.size() > 1) {
       options.multipliers.assign(op.multipliers.begin() + first,
                                  op.multipliers.begin() + first + n);
+    }
+    if (options.scales.size() > 1) {
+      options.scales.assign(op.scales.begin() + first, op.scales.begin() + first + n);
     }
     conv.ints.push_back(pack_int_gemm(n, k, segments, options, [&](int64_t i, int64_t j) {
       return values[weight_index(first + i, j)];

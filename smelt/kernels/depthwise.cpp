@@ -161,9 +161,9 @@ DepthwiseFast make_depthwise_fast(const PrepareArgs& args, const DepthwiseShape&
     sum = wrapping_add(sum, wrapping_mul(-op.x_zero, values[from]));
   });
   const bool per_channel = op.multipliers.size() > 1;
-  fast.requantization =
-      Requantization(per_channel ? by_plane(s, op.multipliers.data()) : op.multipliers, outputs,
-                     outputs, op.y_zero, op.range);
+  fast.requantization = Requantization(
+      per_channel ? by_plane(s, op.multipliers.data()) : op.multipliers, outputs, outputs,
+      op.y_zero, op.range, op.scales.size() > 1 ? by_plane(s, op.scales.data()) : op.scales);
   return fast;
 }
 

@@ -133,11 +133,23 @@ struct IntLanes {
         }
       }
     }
+    if (op.requantization.real) {
+      Store<RealRule, P, V>(d, op.requantization, sum, column, y, y_step);
+    } else {
+      Store<FixedRule, P, V>(d, op.requantization, sum, column, y, y_step);
+    }
+  }
+
+  template <class Rule, int P, int V, class D>
+  static HWY_INLINE void Store(D d, const Requantization& q, const hn::Vec<D> (&sum)[P][V],
+                               int64_t column, T* y, int64_t y_step) {
+    const hn::Rebind<T, D> narrow;
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p) {
-        const auto value = RequantizeVector(d, sum[p][v], op.requantization, column + v * lanes);
+        const auto value = Rule::Run(d, sum[p][v], q, column + v * lanes);
         hn::StoreU(hn::DemoteTo(narrow, value), narrow, y + p * y_step + v * lanes);
       }
     }

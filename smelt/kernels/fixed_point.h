@@ -100,6 +100,20 @@ inline int32_t clamp(int32_t value, IntRange range) {
   return std::min(std::max(value, range.low), range.high);
 }
 
+/// XNNPACK's way from a sum to a stored value: the product with a ratio of scales in float, rounded
+/// to the nearest integer, ties to even. Clamping before rounding gives the same and keeps the
+/// conversion in range.
+inline int32_t apply_scale(float value, float scale, int32_t zero, IntRange range) {
+  const auto low = static_cast<float>(wrapping_add(range.low, -zero));
+  const auto high = static_cast<float>(wrapping_add(range.high, -zero));
+  const float real = value * scale;
+  const float clamped = real > low ? std::min(real, high) : low;  // NaN becomes the lowest
+  return static_cast<int32_t>(std::nearbyint(clamped)) + zero;
+}
+inline int32_t apply_scale(int32_t value, float scale, int32_t zero, IntRange range) {
+  return apply_scale(static_cast<float>(value), scale, zero, range);
+}
+
 /// All values of an integer type of up to 32 bits.
 inline IntRange range_of(DataType type) {
   switch (type) {

@@ -5,14 +5,21 @@
 namespace smelt {
 
 Requantization::Requantization(const std::vector<FixedMultiplier>& multipliers, int64_t columns,
-                               int64_t padded, int32_t zero_point, IntRange values)
+                               int64_t padded, int32_t zero_point, IntRange values,
+                               const std::vector<float>& scales)
     : multiplier(padded),
       left(padded),
       right(padded),
       mask(padded),
+      scale(scales.empty() ? 0 : padded),
+      real(!scales.empty()),
       zero(zero_point),
       range(values) {
   for (int64_t i = 0; i < columns; ++i) {
+    if (real) {
+      scale[i] = scales.size() == 1 ? scales[0] : scales.at(i);
+      continue;
+    }
     const FixedMultiplier m = multipliers.size() == 1 ? multipliers[0] : multipliers.at(i);
     multiplier[i] = m.multiplier;
     left[i] = std::max(m.shift, 0);

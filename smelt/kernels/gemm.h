@@ -70,14 +70,16 @@ struct Requantization {
   AlignedArray<int32_t> left;   ///< shift left before the product
   AlignedArray<int32_t> right;  ///< rounding shift right after it
   AlignedArray<int32_t> mask;   ///< the bits that it drops: 2^right - 1
+  AlignedArray<float> scale;    ///< in place of all these where the rule is apply_scale
   bool any_left = false;
+  bool real = false;  ///< the rule is apply_scale
   int32_t zero = 0;
   IntRange range;
 
   Requantization() = default;
-  /// One multiplier per column, or one for all.
+  /// One multiplier per column, or one for all; as many scales, or none.
   Requantization(const std::vector<FixedMultiplier>& multipliers, int64_t columns, int64_t padded,
-                 int32_t zero, IntRange range);
+                 int32_t zero, IntRange range, const std::vector<float>& scales = {});
 };
 
 /// Packed integer weights: panels as above, each [depth/2, columns, 2], as int8, or as int16 where
@@ -148,6 +150,7 @@ FloatGemm pack_float_gemm(int64_t n, int64_t k, const float* bias, FloatRange ra
 struct IntGemmOptions {
   const int32_t* bias = nullptr;  ///< may be null
   std::vector<FixedMultiplier> multipliers;
+  std::vector<float> scales = {};  ///< as many, or none (see Requantization)
   int32_t zero = 0;
   IntRange range;
   DataType output = DataType::int8;
@@ -162,13 +165,13 @@ IntGemm pack_int_gemm(int64_t n, int64_t k, int64_t segments, const IntGemmOptio
   const int64_t padded = round_up(n, kernels.lanes);
   const int64_t length = k / segments;
   const int64_t depth = round_up(length, 2) * segments;
-  IntGemm gemm{
-      .n = n,
-      .depth = depth,
-      .bias = AlignedArray<int32_t>(padded),
-      .requantization = Requantization(options.multipliers, n, padded, options.zero, options.range),
-      .output = options.output,
-      .run = options.wide ? kernels.int16 : kernels.int8};
+  IntGemm gemm{.n = n,
+               .depth = depth,
+               .bias = AlignedArray<int32_t>(padded),
+               .requantization = Requantization(options.multipliers, n, padded, options.zero,
+                                                options.range, options.scales),
+               .output = options.output,
+               .run = options.wide ? kernels.int16 : kernels.int8};
   if (options.wide) {
     gemm.weights16 = AlignedArray<int16_t>(padded * depth);
   } else {

@@ -28,8 +28,10 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* weights, const GemmRows<int
         const W* w = weights + column * g.depth + k / 2 * 2 * V + 2 * v + k % 2;
         if (*w != 0) sum = wrapping_add(sum, *from * *w);
       }
-      const auto shifted = ShiftSum(d, hn::Set(d, sum), g.requantization, column + v);
-      const auto value = RequantizeVector(d, shifted, g.requantization, column + v);
+      const Requantization& q = g.requantization;
+      const auto shifted = ShiftSum(d, hn::Set(d, sum), q, column + v);
+      const auto value = q.real ? RealRule::Run(d, shifted, q, column + v)
+                                : FixedRule::Run(d, shifted, q, column + v);
       StoreBytes(d, value, g.output, y + (row + r) * ldy + v * g.value_bytes(), g.n - column - v);
     }
   }
@@ -54,6 +56,21 @@ HWY_INLINE hn::Vec<D16> LoadWeights(D16 d, const int8_t* w) {
 template <class D16>
 HWY_INLINE hn::Vec<D16> LoadWeights(D16 d, const int16_t* w) {
   return hn::Load(d, w);
+}
+
+template <class Rule, int R, int V, class D>
+HWY_INLINE void StoreTile(D d, const IntGemm& g, const hn::Vec<D> (&sum)[R][V], int64_t column,
+                          uint8_t* y, int64_t ldy) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t valid = g.n - column;
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+      const auto value = Rule::Run(d, sum[r][v], g.requantization, column + v * lanes);
+      StoreBytes(d, value, g.output, y + r * ldy + v * lanes * g.value_bytes(), valid - v * lanes);
+    }
+  }
 }
 
 /// As FloatTile, two values of K at a time.
@@ -129,16 +146,10 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
       }
     }
   }
-  const int64_t valid = g.n - column;
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      const int64_t at = column + v * lanes;
-      const Vec value = RequantizeVector(d, sum[0][r][v], g.requantization, at);
-      StoreBytes(d, value, g.output, y + (row + r) * ldy + v * lanes * g.value_bytes(),
-                 valid - v * lanes);
-    }
+  if (g.requantization.real) {
+    StoreTile<RealRule, R, V>(d, g, sum[0], column, y + row * ldy, ldy);
+  } else {
+    StoreTile<FixedRule, R, V>(d, g, sum[0], column, y + row * ldy, ldy);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "smelt/base/half.h"
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/packed_bits.h"
 
 namespace smelt {
@@ -82,12 +83,37 @@ BatchScale quantize_batch(const float* values, int64_t count, bool symmetric, in
                    : quantize_asymmetric(values, count, low, high, stored);
 }
 
+BatchScale quantize_batch_xnnpack(const float* values, int64_t count, int8_t* stored) {
+  float low = 0.0f;
+  float high = 0.0f;
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+  }
+  const float steps = low == high ? 1.0f : 255.0f / (high - low);
+  if (!(steps > 0) || !std::isfinite(steps)) {
+    std::fill_n(stored, count, int8_t{0});
+    return {};
+  }
+  const float from_low = -128.0f - low * steps;
+  const float from_high = 127.0f - high * steps;
+  const bool low_is_nearer = (-128.0f + low * steps) + (127.0f + high * steps) > 0;
+  const float zero = std::clamp(low_is_nearer ? from_low : from_high, -128.0f, 127.0f);
+  const auto stored_zero = static_cast<int32_t>(std::nearbyint(zero));
+  for (int64_t i = 0; i < count; ++i) {
+    stored[i] =
+        static_cast<int8_t>(apply_scale(values[i], steps, stored_zero, range_of(DataType::int8)));
+  }
+  return {1.0f / steps, stored_zero};
+}
+
 Hybrid make_hybrid(const PrepareArgs& args, int channel_axis, Activation activation,
                    bool symmetric) {
   const Operand& w = args.input(1);
   require_type(args.output(), {DataType::float32});
   require_clamping(activation);
   Hybrid op{.symmetric = symmetric,
+            .xnnpack = xnnpack_takes(args),
             .scales = w.quantization->scale,
             .channels = w.shape[channel_axis],
             .has_bias = args.has_input(2),

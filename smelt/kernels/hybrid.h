@@ -28,9 +28,14 @@ struct BatchScale {
 /// represented exactly (AsymmetricQuantizeFloats). A batch of zeros becomes zeros.
 BatchScale quantize_batch(const float* values, int64_t count, bool symmetric, int8_t* stored);
 
+/// As XNNPACK does it: [-128, 127], everything in float, ties to even; a batch of zeros has the
+/// scale 1.
+BatchScale quantize_batch_xnnpack(const float* values, int64_t count, int8_t* stored);
+
 /// Weights and scales of a hybrid op, and the way from a sum to its result.
 struct Hybrid {
   bool symmetric = true;       ///< how activations are quantized
+  bool xnnpack = false;        ///< they are by quantize_batch_xnnpack, whatever `symmetric` says
   std::vector<int8_t> values;  ///< of int4 and int2 weights; empty where int8 is read in place
   std::vector<float> scales;   ///< one, or one per channel
   int64_t channels = 0;
@@ -74,8 +79,10 @@ Kernel hybrid_kernel(Hybrid hybrid, int64_t batches, int64_t batch_inputs, int64
             const auto* bias =
                 op->has_bias ? static_cast<const float*>(args.inputs[op->bias]) : nullptr;
             for (int64_t n = 0; n < batches; ++n) {
-              const BatchScale batch = quantize_batch(args.in<float>(0) + n * batch_inputs,
-                                                      batch_inputs, op->symmetric, stored);
+              const float* x = args.in<float>(0) + n * batch_inputs;
+              const BatchScale batch = op->xnnpack
+                                           ? quantize_batch_xnnpack(x, batch_inputs, stored)
+                                           : quantize_batch(x, batch_inputs, op->symmetric, stored);
               loops(stored, w, batch.zero, int32_t{0}, uint32_t{0},
                     HybridOutput{*op, batch, bias, args.out<float>() + n * batch_outputs});
             }

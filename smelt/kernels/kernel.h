@@ -13,6 +13,7 @@ namespace smelt {
 /// Whose rounding integer kernels follow.
 enum class Numerics {
   reference,  ///< TFLite Micro's reference kernels, byte for byte
+  litert,     ///< LiteRT's default engine: XNNPACK for the ops that it takes over (litert_rules.h)
 };
 
 /// Which implementation a kernel may choose at prepare time. They give the same bytes for integers,

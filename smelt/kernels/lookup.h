@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "smelt/kernels/fixed_point.h"
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -50,16 +51,22 @@ auto real_function_8bit(const Operand& x, const Operand& y, F f) {
   };
 }
 
-/// The kernel of a real function on 8-bit operands of one type.
+/// The kernel of a real function on 8-bit operands of one type; where XNNPACK runs it, its table is
+/// rounded to even.
 template <class F>
 Kernel real_function_kernel_8bit(const PrepareArgs& args, F f) {
   const Operand& x = args.input(0);
   const Operand& y = args.output();
   require_per_tensor(x);
   require_per_tensor(y);
+  const bool to_even = xnnpack_takes(args);
   return with_8bit_type(x.type, [&](auto zero) {
     using T = decltype(zero);
-    return table_kernel<T, T>(x.shape.elements(), real_function_8bit(x, y, f));
+    if (!to_even) return table_kernel<T, T>(x.shape.elements(), real_function_8bit(x, y, f));
+    return table_kernel<T, T>(x.shape.elements(), [&, inverse = 1.0f / scale_of(y)](int32_t v) {
+      const float real = f(scale_of(x) * static_cast<float>(v - zero_of(x)));
+      return apply_scale(real, inverse, zero_of(y), range_of(y.type));
+    });
   });
 }
 

@@ -42,8 +42,12 @@ bool same_representation(const Operand& a, const Operand& b);
 
 /// factor * scale of x / scale of y, in double. TFLite Micro's sources of August 2026 divide in
 /// float in some kernels; its releases after that do not, and give other bytes for int16 (measured
-/// on RELU, ABS, LEAKY_RELU and SUB of the release of 2026-10-23).
-inline double scale_ratio(const Operand& x, const Operand& y, float factor = 1.0f) {
+/// on RELU, ABS, LEAKY_RELU and SUB of the release of 2026-10-23). LiteRT computes in float.
+inline double scale_ratio(const Operand& x, const Operand& y, float factor = 1.0f,
+                          Numerics numerics = Numerics::reference) {
+  if (numerics == Numerics::litert) {
+    return static_cast<double>(scale_of(x) * factor / scale_of(y));
+  }
   return static_cast<double>(scale_of(x)) * static_cast<double>(factor) /
          static_cast<double>(scale_of(y));
 }

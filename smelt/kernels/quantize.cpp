@@ -3,6 +3,7 @@
 #include "smelt/base/half.h"
 #include "smelt/kernels/cast.h"
 #include "smelt/kernels/fixed_point.h"
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/lookup.h"
 #include "smelt/kernels/operands.h"
 
@@ -78,6 +79,12 @@ Kernel quantize_float(const PrepareArgs& args) {
     const IntRange range = range_of(y.type);
     if (!y.quantization->per_axis()) {
       require_per_tensor(y);
+      if (xnnpack_takes(args)) {
+        return elementwise<float, T>(
+            count, [inverse = 1.0f / scale_of(y), zero_y = zero_of(y), range](float v) {
+              return static_cast<T>(apply_scale(v, inverse, zero_y, range));
+            });
+      }
       const Quantizer q(scale_of(y), zero_of(y), range);
       return elementwise<float, T>(count, [q](float v) { return static_cast<T>(q(v)); });
     }
@@ -105,6 +112,12 @@ Kernel requantize(const PrepareArgs& args) {
   const Operand& y = args.output();
   require_per_tensor(x);
   require_per_tensor(y);
+  if (xnnpack_takes(args)) {
+    return with_8bit_type(x.type, [&](auto zero) {
+      using T = decltype(zero);
+      return table_kernel<T, T>(y.shape.elements(), xnnpack_ratio(x, y));
+    });
+  }
   const FixedMultiplier m =
       quantize_multiplier(static_cast<double>(scale_of(x)) / static_cast<double>(scale_of(y)));
   const auto f = [m, zero_x = zero_of(x), zero_y = zero_of(y),

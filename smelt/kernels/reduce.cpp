@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "smelt/kernels/fixed_point.h"
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/reduce_plan.h"
 
 namespace smelt {
@@ -145,8 +146,36 @@ Kernel quantized_sum(const PrepareArgs& args, bool mean) {
       .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int32_t))};
 }
 
+/// XNNPACK's: one scale in float, which a mean multiplies with the inverse of the count.
+template <class T>
+Kernel scaled_sum(const PrepareArgs& args, bool mean) {
+  const Operand& x = args.input(0);
+  const Operand& y = args.output();
+  require_per_tensor(x);
+  require_per_tensor(y);
+  const ReducePlan plan = make_reduce_plan(args);
+  const float factor = mean ? 1.0f / static_cast<float>(plan.reduced) : 1.0f;
+  const float scale = scale_of(x) / scale_of(y) * factor;
+  const auto start = static_cast<int32_t>(-(static_cast<int64_t>(zero_of(x)) * plan.reduced));
+  return {.invoke =
+              [=, zero = zero_of(y), range = range_of(y.type)](const InvokeArgs& run) {
+                auto* sums = reinterpret_cast<int32_t*>(run.scratch);
+                plan.fold(run.in<T>(0), sums, start,
+                          [](int32_t a, T b) { return wrapping_add(a, b); });
+                T* out = run.out<T>();
+                for (int64_t i = 0; i < plan.outputs; ++i) {
+                  out[i] = static_cast<T>(apply_scale(sums[i], scale, zero, range));
+                }
+              },
+          .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int32_t))};
+}
+
 Kernel prepare_sum_or_mean(const PrepareArgs& args, bool mean) {
   require_same_type(args.input(0), args.output());
+  if (xnnpack_takes(args)) {
+    return args.input(0).type == DataType::int8 ? scaled_sum<int8_t>(args, mean)
+                                                : scaled_sum<uint8_t>(args, mean);
+  }
   switch (args.input(0).type) {
     case DataType::float32:
       return mean ? mean_kernel<float>(args) : fold_kernel(args, 0.0f, wrapping_sum<float>);

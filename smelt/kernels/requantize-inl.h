@@ -19,6 +19,23 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// sum * scale to the nearest integer, plus zero: apply_scale.
+template <class D, class V, class VF>
+HWY_INLINE V ApplyScale(D d, V sum, VF scale, int32_t zero, IntRange range) {
+  const hn::Repartition<float, D> df;
+  const auto real = hn::Mul(hn::ConvertTo(df, sum), scale);
+  const auto low = hn::Set(df, static_cast<float>(range.low - zero));
+  const auto high = hn::Set(df, static_cast<float>(range.high - zero));
+  return hn::Add(hn::NearestInt(hn::Min(hn::Max(real, low), high)), hn::Set(d, zero));
+}
+
+/// RequantizeVector where the rule is apply_scale.
+template <class D, class V>
+HWY_INLINE V ScaleVector(D d, V sum, const Requantization& q, int64_t column) {
+  const hn::Repartition<float, D> df;
+  return ApplyScale(d, sum, hn::LoadU(df, q.scale.data() + column), q.zero, q.range);
+}
+
 #if HWY_TARGET == HWY_SCALAR
 
 template <class D, class V>
@@ -118,6 +135,20 @@ HWY_INLINE void KeepInRegister(V32& v) {
 }
 
 #endif  // HWY_SCALAR
+
+/// The two ways from sums to stored values, for loops that are compiled for each of them.
+struct FixedRule {
+  template <class D, class V>
+  static HWY_INLINE V Run(D d, V sum, const Requantization& q, int64_t column) {
+    return RequantizeVector(d, sum, q, column);
+  }
+};
+struct RealRule {
+  template <class D, class V>
+  static HWY_INLINE V Run(D d, V sum, const Requantization& q, int64_t column) {
+    return ScaleVector(d, sum, q, column);
+  }
+};
 
 /// Writes the first `count` of the lanes as T (int8_t or uint8_t); lanes are in T's range.
 template <class T, class D, class V>

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -107,6 +108,34 @@ Kernel bilinear_integer(const Images& m, const ResizeAttributes& a) {
       });
 }
 
+/// XNNPACK's: positions in float, kept inside the image, weights in 1/2048.
+std::vector<Tap<int32_t>> xnnpack_taps(int64_t in, int64_t out, const ResizeAttributes& a) {
+  float scale = static_cast<float>(in) / static_cast<float>(out);
+  if (a.align_corners && out > 1) scale = static_cast<float>(in - 1) / static_cast<float>(out - 1);
+  const bool centers = a.half_pixel_centers && !a.align_corners;
+  const float offset = centers ? 0.5f * scale - 0.5f : 0.0f;
+  std::vector<Tap<int32_t>> taps;
+  for (int64_t i = 0; i < out; ++i) {
+    const float position = static_cast<float>(i) * scale + offset;
+    const float at = std::min(std::max(position, 0.0f), static_cast<float>(in - 1));
+    const auto low = static_cast<int64_t>(at);
+    const float weight = (at - static_cast<float>(low)) * 2048.0f;
+    taps.push_back({low, std::min(low + 1, in - 1), static_cast<int32_t>(std::nearbyint(weight))});
+  }
+  return taps;
+}
+
+template <class T>
+Kernel bilinear_xnnpack(const Images& m, const ResizeAttributes& a) {
+  return bilinear_kernel<T, int32_t>(
+      m, xnnpack_taps(m.in_h, m.out_h, a), xnnpack_taps(m.in_w, m.out_w, a),
+      [](int32_t ll, int32_t lh, int32_t hl, int32_t hh, int32_t wy, int32_t wx) {
+        const int32_t low = ll * 2048 + (lh - ll) * wx;
+        const int32_t high = hl * 2048 + (hh - hl) * wx;
+        return static_cast<T>((low * 2048 + (high - low) * wy + (1 << 21)) >> 22);
+      });
+}
+
 /// GetNearestNeighbor for every position of an axis.
 std::vector<int64_t> nearest_cells(int64_t in, int64_t out, const ResizeAttributes& a) {
   const float scale = a.align_corners && out > 1
@@ -127,6 +156,10 @@ std::vector<int64_t> nearest_cells(int64_t in, int64_t out, const ResizeAttribut
 Kernel prepare_resize_bilinear(const PrepareArgs& args) {
   const Images m = read_images(args);
   const auto& attributes = attributes_of<ResizeAttributes>(args);
+  if (xnnpack_takes(args)) {
+    return args.output().type == DataType::int8 ? bilinear_xnnpack<int8_t>(m, attributes)
+                                                : bilinear_xnnpack<uint8_t>(m, attributes);
+  }
   switch (args.output().type) {
     case DataType::float32:
       return bilinear_kernel<float, float>(

@@ -1,6 +1,8 @@
 #include <cmath>
+#include <optional>
 
 #include "smelt/kernels/activation.h"
+#include "smelt/kernels/fixed16.h"
 #include "smelt/kernels/fixed_point_math.h"
 #include "smelt/kernels/interpolated_sigmoid.h"
 #include "smelt/kernels/lookup.h"
@@ -65,12 +67,18 @@ struct StepScaling {
   }
 };
 
-/// Input scales of 2^-12 * 2^k for k up to `power_of_two_limit` are exact (3 steps per unit).
-StepScaling step_scaling(const Operand& x, int power_of_two_limit) {
+/// k where the input's scale is 2^-12 * 2^k, for k up to `limit`.
+std::optional<int> power_of_two(const Operand& x, int limit) {
   int exponent = 0;
   const bool exact = is_power_of_two(scale_of(x), exponent);
   const int left = 12 + exponent;
-  if (exact && left >= 0 && left <= power_of_two_limit) return {3 << left, 0};
+  if (!exact || left < 0 || left > limit) return std::nullopt;
+  return left;
+}
+
+/// Such input scales are exact (3 steps per unit).
+StepScaling step_scaling(const Operand& x, int power_of_two_limit) {
+  if (const auto left = power_of_two(x, power_of_two_limit)) return {3 << *left, 0};
   StepScaling s;
   double multiplier = static_cast<double>(scale_of(x)) * 4096.0 * 3.0;
   while (multiplier <= 32767.0 / 2.0 && s.shift <= 30) {
@@ -116,6 +124,10 @@ Kernel prepare_logistic(const PrepareArgs& args) {
   if (x.type == DataType::float32) return elementwise<float, float>(count, logistic_float);
   if (x.type == DataType::int16) {
     require_fixed_int16_range(args);
+    if (args.numerics == Numerics::litert && power_of_two(x, 0)) {
+      return elementwise<int16_t, int16_t>(
+          count, [](int16_t v) { return fixed_logistic(Fixed16<3>{v}).raw; });
+    }
     const StepScaling s = step_scaling(x, 0);
     return elementwise<int16_t, int16_t>(count,
                                          [s](int16_t v) { return logistic_int16(s.steps(v)); });
@@ -123,7 +135,7 @@ Kernel prepare_logistic(const PrepareArgs& args) {
   require_type(x, {DataType::float32, DataType::int8, DataType::uint8, DataType::int16});
   require_per_tensor(x);
   require_per_tensor(y);
-  if (x.type == DataType::int8 && zero_of(y) == -128) {
+  if (x.type == DataType::int8 && zero_of(y) == -128 && args.numerics == Numerics::reference) {
     return fixed_point_kernel(x, 31 - 8, -128,
                               [](Fixed<kIntegerBits> a) { return fixed_logistic(a); });
   }
@@ -141,13 +153,19 @@ Kernel prepare_tanh(const PrepareArgs& args) {
   }
   if (x.type == DataType::int16) {
     require_fixed_int16_range(args);
+    const auto left = power_of_two(x, 1);
+    if (args.numerics == Numerics::litert && left) {
+      return elementwise<int16_t, int16_t>(count, [factor = 1 << *left](int16_t v) {
+        return fixed_tanh(Fixed16<3>{saturate16(v * factor)}).raw;
+      });
+    }
     const StepScaling s = step_scaling(x, 1);
     return elementwise<int16_t, int16_t>(count, [s](int16_t v) { return tanh_int16(s.steps(v)); });
   }
   require_type(x, {DataType::float32, DataType::int8, DataType::uint8, DataType::int16});
   require_per_tensor(x);
   require_per_tensor(y);
-  if (x.type == DataType::int8 && zero_of(y) == 0) {
+  if (x.type == DataType::int8 && zero_of(y) == 0 && args.numerics == Numerics::reference) {
     return fixed_point_kernel(x, 31 - 7, 0, [](Fixed<kIntegerBits> a) { return fixed_tanh(a); });
   }
   return real_function_kernel_8bit(args, [](float v) { return std::tanh(v); });

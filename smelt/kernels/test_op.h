@@ -38,6 +38,10 @@ class TestOp {
     inputs_.back().constant = true;
     return *this;
   }
+  TestOp& follow(Numerics numerics) {
+    numerics_ = numerics;
+    return *this;
+  }
   /// An operand that the op may write; see `operand`.
   template <class T>
   TestOp& variable(Shape shape, std::vector<T> values, Quantization q = {}) {
@@ -83,6 +87,7 @@ class TestOp {
     PrepareArgs args{.op = op_, .inputs = operands(inputs_), .outputs = operands(outputs_)};
     args.intermediates = operands(intermediates_);
     args.choice = choice;
+    args.numerics = numerics_;
     return prepare_kernel(args);
   }
 
@@ -184,6 +189,7 @@ class TestOp {
 
   Op op_;
   std::deque<Slot> inputs_, outputs_, intermediates_;
+  Numerics numerics_ = Numerics::reference;
 };
 
 /// EXPECT_ERROR(kind, statement): the statement throws smelt::Error of that kind.

@@ -79,7 +79,7 @@ Kernel quantized_abs(const PrepareArgs& args) {
   require_per_tensor(x);
   require_per_tensor(y);
   const bool rescale_needed = scale_of(x) != scale_of(y);
-  const FixedMultiplier m = quantize_multiplier(scale_ratio(x, y));
+  const FixedMultiplier m = quantize_multiplier(scale_ratio(x, y, 1.0f, args.numerics));
   const auto f = [=, zero_x = zero_of(x), zero_y = zero_of(y),
                   range = range_of(y.type)](int32_t v) {
     const int32_t value = std::abs(v - zero_x);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "smelt/kernels/litert_rules.h"
 #include "smelt/kernels/packed_bits.h"
 
 namespace smelt {
@@ -82,6 +83,15 @@ void set_multipliers(Weighted& op, const Operand& x, const Operand& w, const Ope
   }
 }
 
+/// Scales are multiplied and divided in float, one after the other.
+void follow_xnnpack(Weighted& op, const PrepareArgs& args, Activation activation) {
+  const Operand& y = args.output();
+  for (const float scale : args.input(op.layout.w).quantization->scale) {
+    op.scales.push_back(scale_of(args.input(op.layout.x)) * scale / scale_of(y));
+  }
+  op.range = xnnpack_range(activation, y);
+}
+
 void set_zero_points(Weighted& op, const Operand& x, const Operand& w, const Operand& y) {
   op.x_zero = zero_of(x);
   op.y_zero = zero_of(y);
@@ -125,6 +135,7 @@ Weighted make_weighted(const PrepareArgs& args, const WeightedLayout& layout, Ac
   set_multipliers(op, x, w, y);
   set_zero_points(op, x, w, y);
   op.range = activation_range(activation, y);
+  if (xnnpack_takes(args)) follow_xnnpack(op, args, activation);
   if (bit_width(w.type) < 8) op.unpacked = unpack_small(w);
   return op;
 }

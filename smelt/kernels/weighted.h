@@ -39,6 +39,7 @@ struct Weighted {
   int64_t channels = 0;   ///< of the output
   FloatRange float_range;
   std::vector<FixedMultiplier> multipliers;  ///< one, or one per channel
+  std::vector<float> scales;  ///< the same for apply_scale, where that rule holds; else empty
   int32_t x_zero = 0, w_zero = 0, y_zero = 0;
   IntRange range;
   std::vector<int8_t> unpacked;  ///< int4 and int2 weights as int8
@@ -68,8 +69,13 @@ struct IntOutput {
   void operator()(int64_t index, int64_t channel, std::make_unsigned_t<Sum> sum) const {
     if (bias != nullptr) sum += static_cast<std::make_unsigned_t<Sum>>(bias[channel]);
     const auto& m = weighted.multipliers;
-    const int32_t scaled = apply_multiplier(static_cast<Sum>(sum),
-                                            m[m.size() == 1 ? 0 : static_cast<size_t>(channel)]);
+    const size_t c = m.size() == 1 ? 0 : static_cast<size_t>(channel);
+    if (!weighted.scales.empty()) {
+      y[index] = static_cast<Y>(apply_scale(static_cast<int32_t>(sum), weighted.scales[c],
+                                            weighted.y_zero, weighted.range));
+      return;
+    }
+    const int32_t scaled = apply_multiplier(static_cast<Sum>(sum), m[c]);
     y[index] = static_cast<Y>(clamp(wrapping_add(scaled, weighted.y_zero), weighted.range));
   }
 };

@@ -1,5 +1,6 @@
-// Runs every model of a collection that has goldens: inputs, and outputs of TFLite Micro (tflm0...)
-// or of LiteRT's reference kernels (ref0...), in FOLDER/goldens/PATH.npz for FOLDER/PATH.tflite.
+// Runs every model of a collection that has goldens: inputs, and outputs of TFLite Micro
+// (tflm0...), of LiteRT's reference kernels (ref0...) or its default engine (xnn0...), in
+// FOLDER/goldens/PATH.npz for FOLDER/PATH.tflite.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -84,7 +85,8 @@ std::vector<size_t> fed_inputs(const Graph& graph) {
 
 Verdict run_golden(const fs::path& model_path, const NpzFile& golden, std::string_view engine) {
   const Model model = tflite::load(model_path);
-  std::shared_ptr<const Program> program = Program::prepare(model);
+  std::shared_ptr<const Program> program = Program::prepare(
+      model, {.numerics = engine == "xnn" ? Numerics::litert : Numerics::reference});
   std::vector<Array> inputs;
   for (const size_t i : fed_inputs(model.main())) {
     if (!golden.has(fmt::format("in{}", i))) {
@@ -194,6 +196,7 @@ TEST(Goldens, EqualLiteRtReferenceWhereMicroCannotRun) {
 }
 TEST(Goldens, OwnModelsEqualTfliteMicro) { run_collection(SMELT_GOLDENS, "tflm", true); }
 TEST(Goldens, OwnModelsEqualLiteRt) { run_collection(SMELT_GOLDENS, "ref", false); }
+TEST(Goldens, OwnModelsEqualLiteRtDefault) { run_collection(SMELT_GOLDENS, "xnn", false); }
 
 }  // namespace
 }  // namespace smelt
