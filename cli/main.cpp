@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -102,6 +103,7 @@ int run(int argc, char** argv) {
 }  // namespace smelt::cli
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk
   try {
     return smelt::cli::run(argc, argv);
   } catch (const smelt::Error& error) {
