@@ -70,9 +70,9 @@ void infer_shapes(ShapeContext& context) {
   def.infer_shapes(context);
 }
 
-void infer_shapes(Graph& graph, OpId id) {
+void infer_shapes(Graph& graph, OpId id, const KnownContent& content) {
   const Op& op = graph.op(id);
-  ShapeContext context = shape_context(graph, op);
+  ShapeContext context = shape_context(graph, op, content);
   infer_shapes(context);
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     if (op.outputs[i]) graph.tensor(op.outputs[i]).shape = context.output(i);

@@ -24,6 +24,7 @@ void infer_shapes(ShapeContext& context);
 /// Checks the op's arity and sets the shapes of its result tensors from its operands, and the type
 /// of the result of ADD, SUB, MUL and DIV. Errors do not name the op; callers add describe(graph,
 /// id).
-void infer_shapes(Graph& graph, OpId id);
+/// With `content` as in shape_context.
+void infer_shapes(Graph& graph, OpId id, const KnownContent& content = {});
 
 }  // namespace smelt

@@ -278,6 +278,18 @@ TEST(Control, BranchesThatAreNeverTakenMustRun) {
   EXPECT_NE(std::string(error.what()).find("CUSTOM"), std::string::npos) << error.what();
 }
 
+TEST(Control, ResultsThatTurnOutToBeOfAnotherTypeAreRefused) {
+  // ADD takes the type of its operands: the body gives int32 where the file says int64.
+  GraphBuilder body("body");
+  const TensorId x = body.input("x", kInt, {64});
+  body.output(body.op(OpType::add, {x, x}, ArithmeticAttributes{}, "sum", DataType::int64, {64}));
+  GraphBuilder b;
+  const TensorId y = b.input("y", kInt, {64});
+  b.output(b.op(OpType::call, {y}, CallAttributes{1}, "z", DataType::int64, {64}));
+  const Model model = model_of({std::move(b).build(), std::move(body).build()});
+  EXPECT_EQ(error_of([&] { Program::prepare(model); }).kind(), ErrorKind::bad_file);
+}
+
 TEST(Control, VariablesOfTwoTypesAreRefused) {
   GraphBuilder b;
   const TensorId x = b.input("x", kFloat, {1});

@@ -25,16 +25,10 @@ ByteView view(const std::byte* data, size_t bytes) {
 }  // namespace
 
 void EagerRun::infer(Frame& frame, OpId id) {
-  const Op& op = frame.graph.op(id);
-  ShapeContext context =
-      shape_context(frame.graph, op, [&](TensorId input) -> std::optional<ByteView> {
-        const Value& value = frame.value(input);
-        return view(value.data, value.bytes);
-      });
-  infer_shapes(context);
-  for (size_t i = 0; i < op.outputs.size(); ++i) {
-    if (op.outputs[i]) frame.graph.tensor(op.outputs[i]).shape = context.output(i);
-  }
+  infer_shapes(frame.graph, id, [&](TensorId input) -> std::optional<ByteView> {
+    const Value& value = frame.value(input);
+    return view(value.data, value.bytes);
+  });
 }
 
 bool EagerRun::fits(const Frame& frame, const Step& step, const StepState& state,

@@ -198,7 +198,13 @@ void EagerRun::run_step(Frame& frame, size_t index) {
 }
 
 void EagerRun::set(Frame& frame, TensorId id, Value value) {
-  frame.graph.tensor(id).shape = value.shape;
+  Tensor& tensor = frame.graph.tensor(id);
+  tensor.shape = value.shape;
+  // Shape inference may have given a tensor another type than the file.
+  if (bit_width(tensor.type) > 0 && static_cast<size_t>(value_bytes(tensor)) != value.bytes) {
+    fail(ErrorKind::bad_file, "passes {} bytes for {}, which is {}{}", value.bytes, tensor.name,
+         name(tensor.type), to_string(tensor.shape));
+  }
   frame.value(id) = std::move(value);
 }
 

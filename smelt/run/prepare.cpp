@@ -36,9 +36,18 @@ int64_t constant_bytes(const Graph& graph, const Graph& of_model, bool all) {
 
 const Shape& shape_of(const Graph& graph, TensorId id) { return graph.tensor(id).shape; }
 
-void require_one_element(const Shape& shape) {
-  if (shape.elements() == 1) return;
-  fail(ErrorKind::bad_file, "its condition has shape {}, expected one value", to_string(shape));
+/// Shape inference may have given one of them another type than the file, which is what
+/// check_calls has compared.
+void require_same_type(const Tensor& a, const Tensor& b) {
+  if (a.type == b.type) return;
+  fail(ErrorKind::bad_file, "passes {} ({}) on as {} ({})", a.name, name(a.type), b.name,
+       name(b.type));
+}
+
+void require_condition(const Tensor& tensor) {
+  if (tensor.type == DataType::boolean && tensor.shape.elements() == 1) return;
+  fail(ErrorKind::bad_file, "its condition is {}{}, expected one bool", name(tensor.type),
+       to_string(tensor.shape));
 }
 
 bool is_resource(const Graph& graph, TensorId id) {
@@ -216,6 +225,7 @@ size_t Preparer::prepare_body(int graph_index, const Graph& caller,
   std::get<0>(key) = graph_index;
   for (size_t i = 0; i < operands.size(); ++i) {
     const TensorId input = graph.inputs()[i];
+    require_same_type(caller.tensor(operands[i]), graph.tensor(input));
     graph.tensor(input).shape = shape_of(caller, operands[i]);
     std::get<1>(key).push_back(shape_of(caller, operands[i]).dims());
     const bool resource = is_resource(caller, operands[i]);
@@ -233,6 +243,7 @@ void Preparer::take_results(Graph& graph, const Op& op, size_t part, Draft& draf
   const Graph& callee = program_->parts_[part].graph;
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     const TensorId result = callee.outputs()[i];
+    require_same_type(callee.tensor(result), graph.tensor(op.outputs[i]));
     graph.tensor(op.outputs[i]).shape = shape_of(callee, result);
     if (is_resource(callee, result)) {
       draft.handles[op.outputs[i]] = handle_of(handles_of_part_.at(part), result);
@@ -241,7 +252,7 @@ void Preparer::take_results(Graph& graph, const Op& op, size_t part, Draft& draf
 }
 
 void Preparer::place_if(Graph& graph, const Op& op, Draft& draft, Control& control) {
-  require_one_element(shape_of(graph, op.input(0)));
+  require_condition(graph.tensor(op.input(0)));
   const auto operands = std::span(op.inputs).subspan(1);
   for (const int callee : called_graphs(op)) {
     control.parts.push_back(prepare_body(callee, graph, operands, draft.handles));
@@ -250,6 +261,7 @@ void Preparer::place_if(Graph& graph, const Op& op, Draft& draft, Control& contr
   const Graph& otherwise = program_->parts_[control.parts[1]].graph;
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     const TensorId result = otherwise.outputs()[i];
+    require_same_type(otherwise.tensor(result), graph.tensor(op.outputs[i]));
     const bool same = shape_of(graph, op.outputs[i]) == shape_of(otherwise, result) &&
                       (!is_resource(otherwise, result) ||
                        draft.handles.at(op.outputs[i]) ==
@@ -263,9 +275,10 @@ void Preparer::place_while(Graph& graph, const Op& op, Draft& draft, Control& co
     control.parts.push_back(prepare_body(callee, graph, op.inputs, draft.handles));
   }
   const Graph& condition = program_->parts_[control.parts[0]].graph;
-  require_one_element(shape_of(condition, condition.outputs()[0]));
+  require_condition(condition.tensor(condition.outputs()[0]));
   take_results(graph, op, control.parts[1], draft);
   for (size_t i = 0; i < op.outputs.size(); ++i) {
+    require_same_type(graph.tensor(op.inputs[i]), graph.tensor(op.outputs[i]));
     const bool same = shape_of(graph, op.outputs[i]) == shape_of(graph, op.inputs[i]) &&
                       (!is_resource(graph, op.inputs[i]) ||
                        draft.handles.at(op.outputs[i]) == draft.handles.at(op.inputs[i]));
