@@ -1,6 +1,7 @@
 #include "smelt/kernels/litert_rules.h"
 
 #include "smelt/kernels/gemm.h"
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/test_weighted.h"
 
 namespace smelt {
@@ -110,6 +111,19 @@ TEST(LiteRtRules, RatiosRoundHalfUp) {
   floats.follow(Numerics::litert).input<float>({4}, {0.5f, 1.5f, -0.5f, 1e30f});
   floats.output<int8_t>({4}, q(1.0f, 0));
   EXPECT_EQ(floats.run<int8_t>(), (std::vector<int8_t>{0, 2, 0, 127}));
+}
+
+TEST(LiteRtRules, BatchesAreQuantizedInFloat) {
+  const float values[] = {-1, 0, 3};
+  int8_t stored[3];
+  const BatchScale batch = quantize_batch_xnnpack(values, 3, stored);
+  EXPECT_EQ(batch.zero, -64);  // -64.25
+  EXPECT_FLOAT_EQ(batch.scale, 4.0f / 255);
+  EXPECT_EQ(std::vector<int8_t>(stored, stored + 3), (std::vector<int8_t>{-128, -64, 127}));
+  const float nothing[] = {0, 0};
+  EXPECT_EQ(quantize_batch_xnnpack(nothing, 2, stored).scale, 1.0f);
+  const float endless[] = {1, std::numeric_limits<float>::infinity()};
+  EXPECT_EQ(quantize_batch_xnnpack(endless, 2, stored).zero, 0);
 }
 
 }  // namespace
