@@ -223,6 +223,7 @@ HWY_INLINE void RunLine(D d, const DepthwiseFast& op, const typename Kind::T* li
   const int64_t reach = (int64_t{w.filter_w} - 1) * w.dilation_w;
   const int64_t outputs = op.channels * op.multiplier;
   const int64_t step = w.stride_w * op.channels;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   bool shared = false;
   Cells cells{nullptr, nullptr, 0, false};
   for (int64_t ox = 0; ox < w.out_w;) {
@@ -233,7 +234,9 @@ HWY_INLINE void RunLine(D d, const DepthwiseFast& op, const typename Kind::T* li
     shared = shares;
     Windows<typename Kind::T> windows{line + ix * op.channels, step, 1};
     const int64_t more = shares ? (w.in_w - 1 - reach - ix) / w.stride_w : 0;  // whole ones behind
-    const int64_t together = std::min(more + 1, w.out_w - ox) / kTogether;
+    // A line at a time where a window's channels are few; else it is better to read x in order.
+    const int64_t most = op.channels <= 2 * lanes ? w.out_w : kTogether;
+    const int64_t together = std::min({more + 1, w.out_w - ox, most}) / kTogether;
     if (op.multiplier > 1) {
       RunPlanes<Kind>(d, op, windows, cells, y + ox * outputs);
       ++ox;

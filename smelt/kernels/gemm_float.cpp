@@ -61,25 +61,27 @@ HWY_NOINLINE void FloatTile(const FloatGemm& g, const GemmRows<float>& x, int64_
   }
   const Vec low = hn::Set(d, g.range.low);
   const Vec high = hn::Set(d, g.range.high);
+  // Where columns of the last panel are missing, values take a way round.
+  constexpr int64_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
+  HWY_ALIGN float buffer[R * P * V * kMostLanes];
   const int64_t valid = g.n - column;
+  const bool whole = valid >= P * width;
+  float* to = whole ? y + row * ldy : buffer;
+  const int64_t to_step = whole ? ldy : P * width;
 #pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
+  for (int r = 0; r < R; ++r, to += to_step) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) {
-        const int64_t at = p * width + v * lanes;
-        const Vec total = hn::Min(high, hn::Max(low, sum[r][p][v]));
-        float* to = y + (row + r) * ldy + at;
-        if (valid - at >= lanes) {
-          hn::StoreU(total, d, to);
-        } else {
-          HWY_ALIGN float buffer[HWY_MAX_BYTES / sizeof(float)];
-          hn::Store(total, d, buffer);
-          std::memcpy(to, buffer, static_cast<size_t>(valid - at) * sizeof(float));
-        }
+        hn::StoreU(hn::Min(high, hn::Max(low, sum[r][p][v])), d, to + p * width + v * lanes);
       }
     }
+  }
+  if (whole) return;
+  for (int r = 0; r < R; ++r) {
+    std::memcpy(y + (row + r) * ldy, buffer + r * P * width,
+                static_cast<size_t>(valid) * sizeof(float));
   }
 }
 
