@@ -180,7 +180,7 @@ bool winograd_pays(const Im2Col& s, int64_t outputs) {
 
 Winograd make_winograd(const Im2Col& shape, int64_t outputs, const float* weights,
                        const float* bias, FloatRange range) {
-  constexpr int64_t kBlockBytes = 192 * 1024;
+  constexpr int64_t kBlockBytes = 48 * 1024;  // what lies between two transforms
   constexpr int64_t kRows = 12;  // a multiple of the rows that the products take at once
   Winograd op{.shape = shape,
               .outputs = outputs,
