@@ -34,10 +34,17 @@ void fill_inputs(Interpreter& interpreter) {
   }
 }
 
-/// Runs on every thread until the time is up; returns the time of each invocation in ms.
-std::vector<double> measure_latency(const std::shared_ptr<const Program>& program, int threads,
-                                    const BenchmarkOptions& options) {
+struct Measured {
+  std::vector<double> ms;  ///< of each invocation, in ascending order
+  double per_second = 0;   ///< invocations, over all threads
+};
+
+/// Runs on every thread until the time is up. A thread's rate counts from the end of its own
+/// warm-up.
+Measured measure(const std::shared_ptr<const Program>& program, int threads,
+                 const BenchmarkOptions& options) {
   std::vector<std::vector<double>> times(static_cast<size_t>(threads));
+  std::vector<double> elapsed(static_cast<size_t>(threads));
   parallel_for(threads, threads, [&](int, int64_t worker) {
     Interpreter interpreter(program);
     fill_inputs(interpreter);
@@ -54,10 +61,15 @@ std::vector<double> measure_latency(const std::shared_ptr<const Program>& progra
         }
       }
     } while (seconds_since(start) < options.seconds);
+    elapsed[static_cast<size_t>(worker)] = seconds_since(start);
   });
-  std::vector<double> all;
-  for (const auto& each : times) all.insert(all.end(), each.begin(), each.end());
-  return all;
+  Measured result;
+  for (size_t i = 0; i < times.size(); ++i) {
+    result.ms.insert(result.ms.end(), times[i].begin(), times[i].end());
+    result.per_second += static_cast<double>(times[i].size()) / elapsed[i];
+  }
+  std::sort(result.ms.begin(), result.ms.end());
+  return result;
 }
 
 double percentile(const std::vector<double>& sorted, double share) {
@@ -108,13 +120,11 @@ BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& options) {
   result.batch = options.batch;
   result.threads = options.threads > 0 ? options.threads : available_threads();
 
-  const auto start = Clock::now();
-  std::vector<double> times = measure_latency(program, result.threads, options);
-  const double elapsed = seconds_since(start);
-  std::sort(times.begin(), times.end());
-  result.runs = static_cast<int64_t>(times.size());
-  result.samples_per_second = static_cast<double>(result.runs * options.batch) / elapsed;
-  result.latency_ms = {percentile(times, 0.5), percentile(times, 0.9), percentile(times, 0.99)};
+  const Measured measured = measure(program, result.threads, options);
+  result.runs = static_cast<int64_t>(measured.ms.size());
+  result.samples_per_second = measured.per_second * options.batch;
+  result.latency_ms = {percentile(measured.ms, 0.5), percentile(measured.ms, 0.9),
+                       percentile(measured.ms, 0.99)};
   result.macs = macs(model.main());
   result.runtime_bytes = program->memory_bytes();
   result.arena_bytes = micro_arena_bytes(model);

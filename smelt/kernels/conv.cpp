@@ -3,6 +3,7 @@
 #include "smelt/kernels/conv_gemm.h"
 #include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
+#include "smelt/kernels/winograd.h"
 
 namespace smelt {
 namespace {
@@ -133,6 +134,11 @@ Kernel prepare_conv_2d(const PrepareArgs& args) {
   }
   const Im2Col shape{
       .window = s.window, .batch = s.batch, .channels = s.inputs, .row_channels = s.group_inputs};
+  if (op.kind == WeightedKind::float32 && s.groups == 1 && winograd_pays(shape, s.outputs)) {
+    return winograd_kernel(make_winograd(shape, s.outputs, args.input(1).constant_as<float>(),
+                                         op.has_bias ? args.input(2).constant_as<float>() : nullptr,
+                                         op.float_range));
+  }
   const int64_t k = s.window.cells() * s.group_inputs;
   return conv_gemm_kernel(
       make_conv_gemm(args, op, shape, dense_place(s.window, s.outputs), s.groups,

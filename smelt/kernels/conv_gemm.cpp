@@ -5,11 +5,13 @@
 namespace smelt {
 namespace {
 
-/// Rows to copy at once so that they stay near, where one takes `row_bytes`.
-int64_t rows_per_block(int64_t row_bytes, int64_t row_count) {
-  constexpr int64_t kBlockBytes = 48 * 1024;
+/// Rows to copy at once so that they stay near, where one takes `row_bytes`. Each block reads all
+/// weights again: where these are many, rows are better kept less near.
+int64_t rows_per_block(int64_t row_bytes, int64_t row_count, int64_t weight_bytes) {
+  constexpr int64_t kNearWeights = 128 * 1024;
   constexpr int64_t kTile = 12;  // a multiple of the rows that the products take at once
-  const int64_t fitting = kBlockBytes / std::max<int64_t>(row_bytes, 1) / kTile * kTile;
+  const int64_t block_bytes = (weight_bytes > kNearWeights ? 192 : 48) * 1024;
+  const int64_t fitting = block_bytes / std::max<int64_t>(row_bytes, 1) / kTile * kTile;
   return std::min(std::clamp<int64_t>(fitting, kTile, 192), std::max<int64_t>(row_count, 1));
 }
 
@@ -178,7 +180,7 @@ void plan_rows(ConvGemm& conv, int64_t groups, bool is_float, int64_t weight_byt
   const Window& w = s.window;
   const int64_t k = w.cells() * s.row_channels;
   s.row_stride = is_float ? k : round_up(k, 2);
-  conv.block = rows_per_block(s.row_stride * (is_float ? 4 : 2), conv.row_count());
+  conv.block = rows_per_block(s.row_stride * (is_float ? 4 : 2), conv.row_count(), weight_bytes);
   conv.columns = (int64_t{w.out_w} - 1) * w.stride_w + w.filter_w;
   conv.slots = std::min<int64_t>((int64_t{w.filter_h} - 1) * w.dilation_h + 1, w.in_h);
   if (is_float && s.pointwise()) {

@@ -151,8 +151,24 @@ TestOp make_op(const Case& c, const std::vector<T>& x, Quantization xq, const st
   return op;
 }
 
-void check_float(TestRandom& random, OpType type) {
-  const Case c = random_case(random, type);
+/// A float convolution that runs by Winograd's algorithm on most instruction sets.
+Case random_winograd_case(TestRandom& random) {
+  Case c;
+  c.a.padding = random.below(2) ? Padding::same : Padding::valid;
+  c.a.activation = static_cast<Activation>(random.below(4));
+  c.batch = random.between(1, 3);
+  c.in_h = random.between(6, 13);
+  c.in_w = random.between(6, 13);
+  c.filter_h = c.filter_w = 3;
+  c.inputs = random.between(16, 40);
+  c.outputs = random.between(16, 40);
+  c.bias = random.below(4) != 0;
+  c.out_h = window_output_size(c.a.padding, c.in_h, 3, 1, 1);
+  c.out_w = window_output_size(c.a.padding, c.in_w, 3, 1, 1);
+  return c;
+}
+
+void check_float(TestRandom& random, const Case& c) {
   const auto x = random.floats(c.x().elements(), -2, 2);
   const auto w = random.floats(c.w().elements(), -1, 1);
   const auto b = random.floats(c.outputs, -3, 3);
@@ -226,7 +242,33 @@ INSTANTIATE_TEST_SUITE_P(Ops, ConvTest,
                          [](const auto& op) { return std::string(name(op.param)); });
 
 TEST_P(ConvTest, FloatEqualsOracle) {
-  for_random_cases(1000, [](TestRandom& random) { check_float(random, GetParam()); });
+  for_random_cases(
+      1000, [](TestRandom& random) { check_float(random, random_case(random, GetParam())); });
+}
+
+TEST(Conv2D, WinogradEqualsOracle) {
+  for_random_cases(5000,
+                   [](TestRandom& random) { check_float(random, random_winograd_case(random)); });
+}
+
+/// Results of a sample must not depend on the samples that run with it, to the bit.
+TEST(Conv2D, FloatDoesNotDependOnTheBatch) {
+  for_random_cases(6000, [](TestRandom& random) {
+    Case c = random.below(2) ? random_winograd_case(random) : random_case(random, OpType::conv_2d);
+    c.batch = random.between(2, 9);
+    const auto x = random.floats(c.x().elements(), -2, 2);
+    const auto w = random.floats(c.w().elements(), -1, 1);
+    const auto b = random.floats(c.outputs, -3, 3);
+    for_each_target([&] {
+      const auto all = make_op<float, float, float>(c, x, {}, w, {}, b, {}).run<float>();
+      Case one = c;
+      one.batch = 1;
+      const auto size = static_cast<int64_t>(x.size()) / c.batch;
+      const std::vector<float> last(x.end() - size, x.end());
+      const auto alone = make_op<float, float, float>(one, last, {}, w, {}, b, {}).run<float>();
+      ASSERT_TRUE(std::equal(alone.begin(), alone.end(), all.end() - alone.size()));
+    });
+  });
 }
 
 TEST_P(ConvTest, Int8FastEqualsPlainEqualsOracle) {

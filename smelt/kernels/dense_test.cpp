@@ -67,6 +67,25 @@ TEST(FullyConnected, FloatEqualsOracle) {
   });
 }
 
+/// Results of a row must not depend on the rows that are multiplied with it, to the bit.
+TEST(FullyConnected, FloatDoesNotDependOnTheBatch) {
+  for_random_cases(7000, [](TestRandom& random) {
+    Case c = random_case(random);
+    c.rows = random.between(2, 30);
+    const auto x = random.floats(int64_t{c.rows} * c.inputs, -2, 2);
+    const auto w = random.floats(int64_t{c.outputs} * c.inputs, -1, 1);
+    const auto b = random.floats(c.outputs, -3, 3);
+    Case few = c;
+    few.rows = random.between(1, c.rows);
+    const std::vector<float> last(x.end() - int64_t{few.rows} * c.inputs, x.end());
+    for_each_target([&] {
+      const auto all = make_op<float, float, float>(c, x, {}, w, {}, b, {}).run<float>();
+      const auto alone = make_op<float, float, float>(few, last, {}, w, {}, b, {}).run<float>();
+      ASSERT_TRUE(std::equal(alone.begin(), alone.end(), all.end() - alone.size()));
+    });
+  });
+}
+
 template <class T, class W, class B>
 void check_int(TestRandom& random, double x_spread) {
   const Case c = random_case(random);

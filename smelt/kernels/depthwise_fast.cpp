@@ -19,11 +19,13 @@ struct Cells {
   bool all;  ///< of the filter
 };
 
-/// Windows to compute together: P of them, `step` values apart in x.
+/// Windows that share their cells, `step` values apart in x: `groups` times as many as are computed
+/// together.
 template <class T>
 struct Windows {
   const T* x;
   int64_t step;
+  int64_t groups;
 };
 
 struct FloatLanes {
@@ -32,7 +34,7 @@ struct FloatLanes {
   template <size_t kLanes>
   using Capped = hn::CappedTag<float, kLanes>;
 
-  /// V vectors of channels from `channel` on, of P windows; results are y_step values apart.
+  /// V vectors of channels from `channel` on, P windows at a time; results are y_step values apart.
   template <int P, int V, class D>
   static HWY_NOINLINE void Run(D d, const DepthwiseFast& op, const Windows<T>& windows,
                                const Cells& cells, int64_t plane, int64_t channel, T* y,
@@ -40,35 +42,38 @@ struct FloatLanes {
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     const int64_t column = plane * op.channels + channel;
     const float* w = op.weights_float.data() + plane * op.window.cells() * op.channels + channel;
-    hn::Vec<D> sum[P][V];
-#pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
-        sum[p][v] = hn::LoadU(d, op.bias_float.data() + column + v * lanes);
-      }
-    }
-    for (int64_t i = 0; i < cells.count; ++i) {
-      const float* from = windows.x + cells.offset[i] + channel;
-      const float* weights = w + cells.weight[i];
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
-        const auto weight = hn::LoadU(d, weights + v * lanes);
-#pragma GCC unroll 4
-        for (int p = 0; p < P; ++p) {
-          const auto x = hn::LoadU(d, from + p * windows.step + v * lanes);
-          sum[p][v] = hn::MulAdd(x, weight, sum[p][v]);
-        }
-      }
-    }
     const auto low = hn::Set(d, op.range_float.low);
     const auto high = hn::Set(d, op.range_float.high);
+    const float* x = windows.x + channel;
+    for (int64_t g = 0; g < windows.groups; ++g, x += P * windows.step, y += P * y_step) {
+      hn::Vec<D> sum[P][V];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) {
+      for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
-        const auto value = hn::Min(high, hn::Max(low, sum[p][v]));
-        hn::StoreU(value, d, y + p * y_step + v * lanes);
+        for (int v = 0; v < V; ++v) {
+          sum[p][v] = hn::LoadU(d, op.bias_float.data() + column + v * lanes);
+        }
+      }
+      for (int64_t i = 0; i < cells.count; ++i) {
+        const float* from = x + cells.offset[i];
+        const float* weights = w + cells.weight[i];
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) {
+          const auto weight = hn::LoadU(d, weights + v * lanes);
+#pragma GCC unroll 4
+          for (int p = 0; p < P; ++p) {
+            const auto value = hn::LoadU(d, from + p * windows.step + v * lanes);
+            sum[p][v] = hn::MulAdd(value, weight, sum[p][v]);
+          }
+        }
+      }
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) {
+          const auto value = hn::Min(high, hn::Max(low, sum[p][v]));
+          hn::StoreU(value, d, y + p * y_step + v * lanes);
+        }
       }
     }
   }
@@ -103,61 +108,65 @@ struct IntLanes {
     const int32_t* w = op.weights_int.data() + plane * op.window.cells() * op.channels + channel;
     const int32_t* bias = (kFolded ? op.bias_folded : op.bias_int).data() + column;
     const auto zero = hn::Set(d, op.x_zero);
-    hn::Vec<D> sum[P][V];
+    const T* x = windows.x + channel;
+    for (int64_t g = 0; g < windows.groups; ++g, x += P * windows.step, y += P * y_step) {
+      hn::Vec<D> sum[P][V];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) {
+      for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sum[p][v] = hn::LoadU(d, bias + v * lanes);
-    }
-    for (int64_t i = 0; i < cells.count; ++i) {
-      const T* from = windows.x + cells.offset[i] + channel;
-      const int32_t* weights = w + cells.weight[i];
+        for (int v = 0; v < V; ++v) sum[p][v] = hn::LoadU(d, bias + v * lanes);
+      }
+      for (int64_t i = 0; i < cells.count; ++i) {
+        const T* from = x + cells.offset[i];
+        const int32_t* weights = w + cells.weight[i];
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
-        const auto weight = hn::LoadU(d, weights + v * lanes);
+        for (int v = 0; v < V; ++v) {
+          const auto weight = hn::LoadU(d, weights + v * lanes);
 #pragma GCC unroll 4
-        for (int p = 0; p < P; ++p) {
-          auto x = hn::PromoteTo(d, hn::LoadU(narrow, from + p * windows.step + v * lanes));
-          if (!kFolded) x = hn::Sub(x, zero);
-          sum[p][v] = AddProduct16(d, x, weight, sum[p][v]);
-          KeepInRegister(sum[p][v]);
+          for (int p = 0; p < P; ++p) {
+            auto value = hn::PromoteTo(d, hn::LoadU(narrow, from + p * windows.step + v * lanes));
+            if (!kFolded) value = hn::Sub(value, zero);
+            sum[p][v] = AddProduct16(d, value, weight, sum[p][v]);
+            KeepInRegister(sum[p][v]);
+          }
         }
       }
-    }
-    if (op.requantization.any_left) {
+      if (op.requantization.any_left) {
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
+        for (int v = 0; v < V; ++v) {
 #pragma GCC unroll 4
-        for (int p = 0; p < P; ++p) {
-          sum[p][v] = ShiftSum(d, sum[p][v], op.requantization, column + v * lanes);
+          for (int p = 0; p < P; ++p) {
+            sum[p][v] = ShiftSum(d, sum[p][v], op.requantization, column + v * lanes);
+          }
         }
       }
-    }
-    if (op.requantization.real) {
-      Store<RealRule, P, V>(d, op.requantization, sum, column, y, y_step);
-    } else {
-      Store<FixedRule, P, V>(d, op.requantization, sum, column, y, y_step);
+      if (op.requantization.real) {
+        Store<RealRule, P, V>(d, op.requantization, sum, column, y, y_step);
+      } else {
+        Store<FixedRule, P, V>(d, op.requantization, sum, column, y, y_step);
+      }
     }
   }
 
-  template <class Rule, int P, int V, class D>
+  template <template <class> class Rule, int P, int V, class D>
   static HWY_INLINE void Store(D d, const Requantization& q, const hn::Vec<D> (&sum)[P][V],
                                int64_t column, T* y, int64_t y_step) {
     const hn::Rebind<T, D> narrow;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
+      const Rule<D> rule(d, q, column + v * lanes);
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p) {
-        const auto value = Rule::Run(d, sum[p][v], q, column + v * lanes);
+        const auto value = rule(d, sum[p][v]);
         hn::StoreU(hn::DemoteTo(narrow, value), narrow, y + p * y_step + v * lanes);
       }
     }
   }
 };
 
-/// All channels of P windows; multiplier 1. Where channels do not fill whole vectors, the last
-/// vector starts earlier and computes some channels twice.
+/// All channels of windows, P at a time; multiplier 1. Where channels do not fill whole vectors,
+/// the last vector starts earlier and computes some channels twice.
 template <class Kind, int P, class D>
 HWY_NOINLINE void RunWindows(D d, const DepthwiseFast& op, const Windows<typename Kind::T>& windows,
                              const Cells& cells, typename Kind::T* y) {
@@ -214,6 +223,7 @@ HWY_INLINE void RunLine(D d, const DepthwiseFast& op, const typename Kind::T* li
   const int64_t reach = (int64_t{w.filter_w} - 1) * w.dilation_w;
   const int64_t outputs = op.channels * op.multiplier;
   const int64_t step = w.stride_w * op.channels;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   bool shared = false;
   Cells cells{nullptr, nullptr, 0, false};
   for (int64_t ox = 0; ox < w.out_w;) {
@@ -222,13 +232,18 @@ HWY_INLINE void RunLine(D d, const DepthwiseFast& op, const typename Kind::T* li
     const bool shares = whole(ix);
     if (!shares || !shared) cells = InsideCells(op, iy, ix, scratch);
     shared = shares;
-    const Windows<typename Kind::T> windows{line + ix * op.channels, step};
+    Windows<typename Kind::T> windows{line + ix * op.channels, step, 1};
+    const int64_t more = shares ? (w.in_w - 1 - reach - ix) / w.stride_w : 0;  // whole ones behind
+    // A line at a time where a window's channels are few; else it is better to read x in order.
+    const int64_t most = op.channels <= 2 * lanes ? w.out_w : kTogether;
+    const int64_t together = std::min({more + 1, w.out_w - ox, most}) / kTogether;
     if (op.multiplier > 1) {
       RunPlanes<Kind>(d, op, windows, cells, y + ox * outputs);
       ++ox;
-    } else if (shares && ox + kTogether <= w.out_w && whole(ix + (kTogether - 1) * w.stride_w)) {
+    } else if (together > 0) {
+      windows.groups = together;
       RunWindows<Kind, kTogether>(d, op, windows, cells, y + ox * outputs);
-      ox += kTogether;
+      ox += together * kTogether;
     } else {
       RunWindows<Kind, 1>(d, op, windows, cells, y + ox * outputs);
       ++ox;

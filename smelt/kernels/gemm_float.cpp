@@ -12,9 +12,10 @@ namespace smelt {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// R rows from `row` on times V vectors of columns. K is cut into U interleaved sums where R is
-/// small, so that enough independent multiply-adds are under way.
-template <int R, int V, int U>
+/// R rows from `row` on times P panels of V vectors of columns each. Every sum runs through K in
+/// order, however many rows there are, so that results do not depend on the batch; few rows take
+/// more panels, so that enough independent multiply-adds are under way.
+template <int R, int P, int V>
 HWY_NOINLINE void FloatTile(const FloatGemm& g, const GemmRows<float>& x, int64_t row,
                             int64_t column, float* HWY_RESTRICT y, int64_t ldy) {
   const hn::ScalableTag<float> d;
@@ -23,103 +24,109 @@ HWY_NOINLINE void FloatTile(const FloatGemm& g, const GemmRows<float>& x, int64_
   const int64_t width = V * lanes;
   const int64_t length = g.k / x.count;
   const int64_t stride = x.stride;
+  const int64_t panel = width * g.k;
   const float* HWY_RESTRICT w =
       (x.weights != nullptr ? static_cast<const float*>(x.weights) : g.weights.data()) +
       column * g.k;
-  Vec sum[U][R][V];
+  Vec sum[R][P][V];
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-  for (int u = 0; u < U; ++u) {
-#pragma GCC unroll 6
-    for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sum[u][r][v] = hn::Zero(d);
+      for (int v = 0; v < V; ++v) {
+        sum[r][p][v] = hn::Load(d, g.bias.data() + column + p * width + v * lanes);
+      }
     }
   }
   for (int64_t s = 0; s < x.count; ++s) {
     const float* HWY_RESTRICT from = x.segments[s] + row * stride;
-    int64_t k = 0;
-    for (; k + U <= length; k += U) {
+    for (int64_t k = 0; k < length; ++k, w += width) {
+      Vec wv[P][V];
 #pragma GCC unroll 4
-      for (int u = 0; u < U; ++u) {
-        Vec wv[V];
+      for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) wv[v] = hn::Load(d, w + u * width + v * lanes);
-#pragma GCC unroll 6
-        for (int r = 0; r < R; ++r) {
-          const Vec xv = hn::Set(d, from[r * stride + k + u]);
-#pragma GCC unroll 2
-          for (int v = 0; v < V; ++v) sum[u][r][v] = hn::MulAdd(xv, wv[v], sum[u][r][v]);
-        }
+        for (int v = 0; v < V; ++v) wv[p][v] = hn::Load(d, w + p * panel + v * lanes);
       }
-      w += U * width;
-    }
-    if (U == 1) continue;
-    for (; k < length; ++k, w += width) {
-#pragma GCC unroll 6
+#pragma GCC unroll 12
       for (int r = 0; r < R; ++r) {
         const Vec xv = hn::Set(d, from[r * stride + k]);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) {
-          sum[0][r][v] = hn::MulAdd(xv, hn::Load(d, w + v * lanes), sum[0][r][v]);
+          for (int v = 0; v < V; ++v) sum[r][p][v] = hn::MulAdd(xv, wv[p][v], sum[r][p][v]);
         }
       }
     }
   }
   const Vec low = hn::Set(d, g.range.low);
   const Vec high = hn::Set(d, g.range.high);
+  // Where columns of the last panel are missing, values take a way round.
+  constexpr int64_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
+  HWY_ALIGN float buffer[R * P * V * kMostLanes];
   const int64_t valid = g.n - column;
-#pragma GCC unroll 6
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      Vec total = sum[0][r][v];
+  const bool whole = valid >= P * width;
+  float* to = whole ? y + row * ldy : buffer;
+  const int64_t to_step = whole ? ldy : P * width;
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r, to += to_step) {
 #pragma GCC unroll 4
-      for (int u = 1; u < U; ++u) total = hn::Add(total, sum[u][r][v]);
-      total = hn::Add(total, hn::Load(d, g.bias.data() + column + v * lanes));
-      total = hn::Min(high, hn::Max(low, total));
-      float* to = y + (row + r) * ldy + v * lanes;
-      const int64_t count = valid - v * lanes;
-      if (count >= lanes) {
-        hn::StoreU(total, d, to);
-      } else {
-        HWY_ALIGN float buffer[HWY_MAX_BYTES / sizeof(float)];
-        hn::Store(total, d, buffer);
-        std::memcpy(to, buffer, static_cast<size_t>(count) * sizeof(float));
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        hn::StoreU(hn::Min(high, hn::Max(low, sum[r][p][v])), d, to + p * width + v * lanes);
       }
     }
   }
+  if (whole) return;
+  for (int r = 0; r < R; ++r) {
+    std::memcpy(y + (row + r) * ldy, buffer + r * P * width,
+                static_cast<size_t>(valid) * sizeof(float));
+  }
 }
 
-/// One panel of columns. Rows are dealt out evenly to tiles, because small tiles are slow.
+/// `rows` rows of a panel, at most R.
+template <int R, int V>
+HWY_INLINE void FloatTileOf(int64_t rows, const FloatGemm& g, const GemmRows<float>& x, int64_t row,
+                            int64_t column, float* y, int64_t ldy) {
+  if constexpr (R > 3) {
+    if (rows < R) return FloatTileOf<R - 1, V>(rows, g, x, row, column, y, ldy);
+  }
+  FloatTile<R, 1, V>(g, x, row, column, y, ldy);
+}
+
+/// One panel of columns, at least 3 rows. Rows are dealt out evenly to tiles, because small tiles
+/// are slow; 12 sums fit into 16 registers.
 template <int V>
 HWY_NOINLINE void FloatPanel(const FloatGemm& g, const GemmRows<float>& x, int64_t m,
                              int64_t column, float* y, int64_t ldy) {
-  for (int64_t row = 0, tiles = (m + 5) / 6; tiles > 0; --tiles) {
+  constexpr int kRows = 12 / V;
+  for (int64_t row = 0, tiles = (m + kRows - 1) / kRows; tiles > 0; --tiles) {
     const int64_t rows = (m - row + tiles - 1) / tiles;
-    switch (rows) {
-      case 6:
-        FloatTile<6, V, 1>(g, x, row, column, y, ldy);
-        break;
-      case 5:
-        FloatTile<5, V, 1>(g, x, row, column, y, ldy);
-        break;
-      case 4:
-        FloatTile<4, V, 1>(g, x, row, column, y, ldy);
-        break;
-      case 3:
-        FloatTile<3, V, 2>(g, x, row, column, y, ldy);
-        break;
-      case 2:
-        FloatTile<2, V, 2>(g, x, row, column, y, ldy);
-        break;
-      default:
-        FloatTile<1, V, 4>(g, x, row, column, y, ldy);
-    }
+    FloatTileOf<kRows, V>(rows, g, x, row, column, y, ldy);
     row += rows;
   }
 }
 
+/// R rows and no more: several panels at a time.
+template <int R>
+HWY_NOINLINE void FloatRows(const FloatGemm& g, const GemmRows<float>& x, float* y, int64_t ldy) {
+  constexpr int kPanels = R == 1 ? 4 : 2;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+  const int64_t padded = round_up(g.n, lanes);
+  int64_t column = 0;
+  for (; column + 2 * kPanels * lanes <= padded; column += 2 * kPanels * lanes) {
+    FloatTile<R, kPanels, 2>(g, x, 0, column, y + column, ldy);
+  }
+  for (; column + 2 * lanes <= padded; column += 2 * lanes) {
+    FloatTile<R, 1, 2>(g, x, 0, column, y + column, ldy);
+  }
+  if (column < padded) FloatTile<R, 1, 1>(g, x, 0, column, y + column, ldy);
+}
+
 void RunFloat(const FloatGemm& g, const GemmRows<float>& x, int64_t m, float* y, int64_t ldy) {
+  if (m == 1) return FloatRows<1>(g, x, y, ldy);
+  if (m == 2) return FloatRows<2>(g, x, y, ldy);
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t padded = round_up(g.n, lanes);

@@ -30,8 +30,8 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* weights, const GemmRows<int
       }
       const Requantization& q = g.requantization;
       const auto shifted = ShiftSum(d, hn::Set(d, sum), q, column + v);
-      const auto value = q.real ? RealRule::Run(d, shifted, q, column + v)
-                                : FixedRule::Run(d, shifted, q, column + v);
+      const auto value =
+          q.real ? RealRule(d, q, column + v)(d, shifted) : FixedRule(d, q, column + v)(d, shifted);
       StoreBytes(d, value, g.output, y + (row + r) * ldy + v * g.value_bytes(), g.n - column - v);
     }
   }
@@ -58,17 +58,19 @@ HWY_INLINE hn::Vec<D16> LoadWeights(D16 d, const int16_t* w) {
   return hn::Load(d, w);
 }
 
-template <class Rule, int R, int V, class D>
+template <template <class> class Rule, int R, int V, class D>
 HWY_INLINE void StoreTile(D d, const IntGemm& g, const hn::Vec<D> (&sum)[R][V], int64_t column,
-                          uint8_t* y, int64_t ldy) {
+                          uint8_t* HWY_RESTRICT y, int64_t ldy) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t valid = g.n - column;
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
+  const DataType output = g.output;
+  const int64_t bytes = g.value_bytes();
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      const auto value = Rule::Run(d, sum[r][v], g.requantization, column + v * lanes);
-      StoreBytes(d, value, g.output, y + r * ldy + v * lanes * g.value_bytes(), valid - v * lanes);
+  for (int v = 0; v < V; ++v) {
+    const Rule<D> rule(d, g.requantization, column + v * lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      StoreBytes(d, rule(d, sum[r][v]), output, y + r * ldy + v * lanes * bytes, valid - v * lanes);
     }
   }
 }
@@ -89,10 +91,12 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
   Vec sum[U][R][V];
 #pragma GCC unroll 4
   for (int u = 0; u < U; ++u) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sum[u][r][v] = hn::Zero(d);
+      for (int v = 0; v < V; ++v) {
+        sum[u][r][v] = u == 0 ? hn::Load(d, g.bias.data() + column + v * lanes) : hn::Zero(d);
+      }
     }
   }
   for (int64_t s = 0; s < x.count; ++s) {
@@ -104,7 +108,7 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
         hn::Vec<decltype(d16)> wv[V];
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) wv[v] = LoadWeights(d16, w + u * width + 2 * v * lanes);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
           const auto xv = LoadPair(d16, from + r * stride + k + 2 * u);
 #pragma GCC unroll 2
@@ -118,7 +122,7 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
     }
     if (U == 1) continue;
     for (; k < length; k += 2, w += width) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         const auto xv = LoadPair(d16, from + r * stride + k);
 #pragma GCC unroll 2
@@ -128,17 +132,16 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
       }
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
 #pragma GCC unroll 4
       for (int u = 1; u < U; ++u) sum[0][r][v] = hn::Add(sum[0][r][v], sum[u][r][v]);
-      sum[0][r][v] = hn::Add(sum[0][r][v], hn::Load(d, g.bias.data() + column + v * lanes));
     }
   }
   if (g.requantization.any_left) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) {
@@ -155,25 +158,25 @@ HWY_NOINLINE void IntTile(const IntGemm& g, const W* HWY_RESTRICT weights,
 
 #endif  // HWY_SCALAR
 
-/// As FloatPanel; more than 4 rows would not fit into 16 registers.
+/// `rows` rows of a panel, at most R. K is cut into interleaved sums where R is small, so that
+/// enough independent products are under way.
+template <int R, int V, class W>
+HWY_INLINE void IntTileOf(int64_t rows, const IntGemm& g, const W* w, const GemmRows<int16_t>& x,
+                          int64_t row, int64_t column, uint8_t* y, int64_t ldy) {
+  if constexpr (R > 1) {
+    if (rows < R) return IntTileOf<R - 1, V>(rows, g, w, x, row, column, y, ldy);
+  }
+  IntTile<R, V, R == 1 ? 4 : R == 2 ? 2 : 1>(g, w, x, row, column, y, ldy);
+}
+
+/// As FloatPanel; more than 8 sums would not fit into 16 registers.
 template <int V, class W>
 HWY_NOINLINE void IntPanel(const IntGemm& g, const W* w, const GemmRows<int16_t>& x, int64_t m,
                            int64_t column, uint8_t* y, int64_t ldy) {
-  for (int64_t row = 0, tiles = (m + 3) / 4; tiles > 0; --tiles) {
+  constexpr int kRows = 8 / V;
+  for (int64_t row = 0, tiles = (m + kRows - 1) / kRows; tiles > 0; --tiles) {
     const int64_t rows = (m - row + tiles - 1) / tiles;
-    switch (rows) {
-      case 4:
-        IntTile<4, V, 1>(g, w, x, row, column, y, ldy);
-        break;
-      case 3:
-        IntTile<3, V, 1>(g, w, x, row, column, y, ldy);
-        break;
-      case 2:
-        IntTile<2, V, 2>(g, w, x, row, column, y, ldy);
-        break;
-      default:
-        IntTile<1, V, 4>(g, w, x, row, column, y, ldy);
-    }
+    IntTileOf<kRows, V>(rows, g, w, x, row, column, y, ldy);
     row += rows;
   }
 }

@@ -29,12 +29,25 @@ HWY_INLINE V ApplyScale(D d, V sum, VF scale, int32_t zero, IntRange range) {
   return hn::Add(hn::NearestInt(hn::Min(hn::Max(real, low), high)), hn::Set(d, zero));
 }
 
-/// RequantizeVector where the rule is apply_scale.
-template <class D, class V>
-HWY_INLINE V ScaleVector(D d, V sum, const Requantization& q, int64_t column) {
-  const hn::Repartition<float, D> df;
-  return ApplyScale(d, sum, hn::LoadU(df, q.scale.data() + column), q.zero, q.range);
-}
+// The two ways from sums of the columns from `column` on, shifted to the left, to stored values,
+// for loops that are compiled for each of them. What the columns need is in registers: several rows
+// share it, and stores of bytes would have the compiler load it again each time.
+
+/// apply_scale.
+template <class D>
+struct RealRule {
+  hn::Vec<hn::Repartition<float, D>> scale;
+  int32_t zero;
+  IntRange range;
+  HWY_INLINE RealRule(D, const Requantization& q, int64_t column)
+      : scale(hn::LoadU(hn::Repartition<float, D>(), q.scale.data() + column)),
+        zero(q.zero),
+        range(q.range) {}
+  template <class V>
+  HWY_INLINE V operator()(D d, V sum) const {
+    return ApplyScale(d, sum, scale, zero, range);
+  }
+};
 
 #if HWY_TARGET == HWY_SCALAR
 
@@ -43,12 +56,20 @@ HWY_INLINE V ShiftSum(D d, V sum, const Requantization& q, int64_t column) {
   return hn::Set(d, wrapping_shift_left(hn::GetLane(sum), q.left[column]));
 }
 
-template <class D, class V>
-HWY_INLINE V RequantizeVector(D d, V sum, const Requantization& q, int64_t column) {
-  const FixedMultiplier m{q.multiplier[column], -q.right[column]};
-  const int32_t value = wrapping_add(apply_multiplier(hn::GetLane(sum), m), q.zero);
-  return hn::Set(d, clamp(value, q.range));
-}
+/// apply_multiplier.
+template <class D>
+struct FixedRule {
+  FixedMultiplier multiplier;
+  int32_t zero;
+  IntRange range;
+  HWY_INLINE FixedRule(D, const Requantization& q, int64_t column)
+      : multiplier{q.multiplier[column], -q.right[column]}, zero(q.zero), range(q.range) {}
+  template <class V>
+  HWY_INLINE V operator()(D d, V sum) const {
+    const int32_t value = wrapping_add(apply_multiplier(hn::GetLane(sum), multiplier), zero);
+    return hn::Set(d, clamp(value, range));
+  }
+};
 
 template <class D, class V>
 HWY_INLINE V AddProduct16(D d, V a, V b, V sum) {
@@ -76,30 +97,37 @@ HWY_INLINE V HighMul(D d, V a, V b_even, V b_odd) {
                      hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(du64, even))));
 }
 
-/// The same with b in memory, with one more value readable behind its lanes.
-template <class D, class V>
-HWY_INLINE V HighMul(D d, V a, const int32_t* b) {
-  return HighMul(d, a, hn::LoadU(d, b), hn::LoadU(d, b + 1));
-}
-
-/// The shift to the left, where some column has one: before RequantizeVector, and apart from it so
+/// The shift to the left, where some column has one: before FixedRule, and apart from it so
 /// that its branch does not split the code between many sums that are to stay in registers.
 template <class D, class V>
 HWY_INLINE V ShiftSum(D d, V sum, const Requantization& q, int64_t column) {
   return hn::Shl(sum, hn::LoadU(d, q.left.data() + column));
 }
 
-/// Sums of the columns from `column` on, shifted to the left, to stored values.
-template <class D, class V>
-HWY_INLINE V RequantizeVector(D d, V sum, const Requantization& q, int64_t column) {
-  const auto high = HighMul(d, sum, q.multiplier.data() + column);
-  const auto mask = hn::LoadU(d, q.mask.data() + column);
-  const auto threshold = hn::Sub(hn::ShiftRight<1>(mask), hn::BroadcastSignBit(high));
-  const auto up = hn::VecFromMask(d, hn::Gt(hn::And(high, mask), threshold));  // -1 where true
-  const auto rounded = hn::Sub(hn::Shr(high, hn::LoadU(d, q.right.data() + column)), up);
-  const auto value = hn::Add(rounded, hn::Set(d, q.zero));
-  return hn::Min(hn::Max(value, hn::Set(d, q.range.low)), hn::Set(d, q.range.high));
-}
+/// apply_multiplier.
+template <class D>
+struct FixedRule {
+  using V = hn::Vec<D>;
+  V even, odd;  ///< multipliers as HighMul takes them
+  V mask, half, right, zero, low, high;
+  HWY_INLINE FixedRule(D d, const Requantization& q, int64_t column)
+      : even(hn::LoadU(d, q.multiplier.data() + column)),
+        odd(hn::LoadU(d, q.multiplier.data() + column + 1)),
+        mask(hn::LoadU(d, q.mask.data() + column)),
+        half(hn::ShiftRight<1>(mask)),
+        right(hn::LoadU(d, q.right.data() + column)),
+        zero(hn::Set(d, q.zero)),
+        low(hn::Set(d, q.range.low)),
+        high(hn::Set(d, q.range.high)) {}
+
+  HWY_INLINE V operator()(D d, V sum) const {
+    const auto product = HighMul(d, sum, even, odd);
+    const auto threshold = hn::Sub(half, hn::BroadcastSignBit(product));
+    const auto up = hn::VecFromMask(d, hn::Gt(hn::And(product, mask), threshold));  // -1 or 0
+    const auto rounded = hn::Sub(hn::Shr(product, right), up);
+    return hn::Min(hn::Max(hn::Add(rounded, zero), low), high);
+  }
+};
 
 /// sum + a[2i] * b[2i] + a[2i+1] * b[2i+1] per 32-bit lane i.
 template <class D, class V16, class V32>
@@ -135,20 +163,6 @@ HWY_INLINE void KeepInRegister(V32& v) {
 }
 
 #endif  // HWY_SCALAR
-
-/// The two ways from sums to stored values, for loops that are compiled for each of them.
-struct FixedRule {
-  template <class D, class V>
-  static HWY_INLINE V Run(D d, V sum, const Requantization& q, int64_t column) {
-    return RequantizeVector(d, sum, q, column);
-  }
-};
-struct RealRule {
-  template <class D, class V>
-  static HWY_INLINE V Run(D d, V sum, const Requantization& q, int64_t column) {
-    return ScaleVector(d, sum, q, column);
-  }
-};
 
 /// Writes the first `count` of the lanes as T (int8_t or uint8_t); lanes are in T's range.
 template <class T, class D, class V>
