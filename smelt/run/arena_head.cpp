@@ -5,6 +5,7 @@
 #include <map>
 
 #include "smelt/ir/dump.h"
+#include "smelt/run/calls.h"
 #include "smelt/run/memory_plan.h"
 
 namespace smelt {
@@ -12,18 +13,6 @@ namespace {
 
 constexpr int kNever = -1;  ///< life of what no op touches: its blocks share one time of their own
 constexpr int64_t kAlignment = 16;
-
-/// The graphs that a control flow op runs, in this order.
-std::vector<int32_t> called_graphs(const Op& op) {
-  if (const auto* a = std::get_if<IfAttributes>(&op.attributes)) {
-    return {a->then_graph, a->else_graph};
-  }
-  if (const auto* a = std::get_if<WhileAttributes>(&op.attributes)) {
-    return {a->cond_graph, a->body_graph};
-  }
-  if (const auto* a = std::get_if<CallOnceAttributes>(&op.attributes)) return {a->init_graph};
-  return {};
-}
 
 /// A value or a scratch buffer that may need memory.
 struct Block {
