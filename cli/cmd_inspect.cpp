@@ -1,6 +1,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "command.h"
 #include "model_options.h"
 #include "smelt/report/json.h"
@@ -39,6 +41,29 @@ std::string op_table(const ModelSummary& summary) {
   return table.text(terminal_width());
 }
 
+/// What TFLite Micro needs, and the largest of what fills it at its fullest.
+std::string arena_text(const ModelSummary& s) {
+  if (!s.arena) return fmt::format("TFLite Micro arena: unknown, {}\n", s.arena_unknown_because);
+  const ArenaSummary& arena = *s.arena;
+  std::string text = fmt::format(
+      "TFLite Micro arena on a 32-bit microcontroller: about {} bytes, activations {}, persistent "
+      "{}\n",
+      format_count(arena.mcu_bytes), format_count(arena.head), format_count(arena.tail));
+  if (arena.peak_op.empty()) return text;
+  constexpr size_t kMost = 8;
+  text += fmt::format("fullest at {}:\n", arena.peak_op);
+  Table table({"bytes", "tensor"});
+  for (size_t i = 0; i < std::min(kMost, arena.peak_tensors.size()); ++i) {
+    const ArenaBlock& block = arena.peak_tensors[i];
+    table.add({format_count(block.bytes), block.name});
+  }
+  text += table.text(terminal_width());
+  if (arena.peak_tensors.size() > kMost) {
+    text += fmt::format("and {} smaller\n", arena.peak_tensors.size() - kMost);
+  }
+  return text;
+}
+
 std::string totals(const ModelSummary& s) {
   std::string text = fmt::format(
       "parameters {}, MACs {}\n"
@@ -48,12 +73,7 @@ std::string totals(const ModelSummary& s) {
       format_count(s.bias_bytes), format_count(s.other_constant_bytes),
       format_count(s.quantization_bytes), format_count(s.name_bytes),
       format_count(s.metadata_bytes));
-  if (s.arena_bytes) {
-    text += fmt::format("TFLite Micro arena: about {} bytes\n", format_count(*s.arena_bytes));
-  } else {
-    text += fmt::format("TFLite Micro arena: unknown, {}\n", s.arena_unknown_because);
-  }
-  return text;
+  return text + arena_text(s);
 }
 
 int run_inspect(const InspectOptions& options, Terminal& terminal) {

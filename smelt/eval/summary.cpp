@@ -3,7 +3,6 @@
 #include "smelt/ir/dump.h"
 #include "smelt/ops/macs.h"
 #include "smelt/ops/op_def.h"
-#include "smelt/run/arena_estimate.h"
 
 namespace smelt {
 namespace {
@@ -107,22 +106,35 @@ ModelSummary summarize(const Model& model) {
   for (const Metadata& entry : model.metadata) {
     summary.metadata_bytes += static_cast<int64_t>(entry.data.size());
   }
-  summary.arena_bytes = micro_arena_bytes(model, &summary.arena_unknown_because);
+  summary.arena = summarize_arena(model, &summary.arena_unknown_because);
   return summary;
 }
 
-std::optional<int64_t> micro_arena_bytes(const Model& model, std::string* why) {
+std::optional<ArenaSummary> summarize_arena(const Model& model, std::string* why) {
   try {
     for (const OpId id : model.main().ops()) {
       if (builtin_code(model.main().op(id).type) >= 0) continue;
       fail(ErrorKind::unsupported, "the model is in training form; see what `convert` writes");
     }
-    return estimate_arena(model).total();
+    ArenaEstimate mcu = estimate_arena(model);
+    ArenaSummary summary{.host_bytes = estimate_arena(model, MicroTarget::host).used(),
+                         .mcu_bytes = mcu.total(),
+                         .head = mcu.head,
+                         .tail = mcu.persistent};
+    if (mcu.peak_op) summary.peak_op = describe(model.graphs[mcu.peak_op->graph], mcu.peak_op->op);
+    summary.peak_tensors = std::move(mcu.peak);
+    return summary;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::internal) throw;
     if (why != nullptr) *why = error.what();
     return std::nullopt;
   }
+}
+
+std::optional<int64_t> micro_arena_bytes(const Model& model, std::string* why) {
+  const std::optional<ArenaSummary> arena = summarize_arena(model, why);
+  if (!arena) return std::nullopt;
+  return arena->mcu_bytes;
 }
 
 }  // namespace smelt

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "smelt/ir/model.h"
+#include "smelt/run/arena_estimate.h"
 
 namespace smelt {
 
@@ -25,6 +26,16 @@ struct OpSummary {
   std::string weight_quantization;  ///< "int8 per channel", empty without weights
   int64_t parameters = 0;           ///< elements of weights and biases
   int64_t macs = 0;                 ///< multiply-accumulates for one sample
+};
+
+/// Memory that TFLite Micro needs; see ArenaEstimate.
+struct ArenaSummary {
+  int64_t host_bytes = 0;  ///< in use on a 64-bit host, as its recording allocator prints it
+  int64_t mcu_bytes = 0;   ///< to give on a 32-bit microcontroller, of which
+  int64_t head = 0;        ///< activations and scratch
+  int64_t tail = 0;        ///< persistent
+  std::string peak_op;     ///< when the most activations are alive; empty without ops
+  std::vector<ArenaBlock> peak_tensors;
 };
 
 /// What a model is made of, for `smelt inspect`.
@@ -49,13 +60,16 @@ struct ModelSummary {
   int64_t name_bytes = 0;
   int64_t metadata_bytes = 0;
 
-  /// Memory that TFLite Micro needs on a 32-bit microcontroller; absent, with the reason, where the
-  /// model cannot run there.
-  std::optional<int64_t> arena_bytes;
+  /// Memory that TFLite Micro needs; absent, with the reason, where the model cannot run there.
+  std::optional<ArenaSummary> arena;
   std::string arena_unknown_because;
 };
 
 ModelSummary summarize(const Model& model);
+
+/// The arena that TFLite Micro needs; nothing, with the reason in `why`, where the model is in
+/// training form or its memory cannot be planned.
+std::optional<ArenaSummary> summarize_arena(const Model& model, std::string* why = nullptr);
 
 /// Bytes of arena for TFLite Micro on a 32-bit microcontroller; nothing, with the reason in `why`,
 /// where the model is in training form or its memory cannot be planned.

@@ -29,6 +29,8 @@ json to_json(const OpSummary& op) {
           {"macs", op.macs}};
 }
 
+json to_json(const ArenaBlock& block) { return {{"name", block.name}, {"bytes", block.bytes}}; }
+
 json to_json(const BenchmarkOp& op) {
   return {{"name", op.name},   {"type", op.type}, {"ms", op.ms},
           {"share", op.share}, {"macs", op.macs}, {"gflops", op.gflops}};
@@ -51,6 +53,15 @@ json list(const std::vector<T>& values) {
   json array = json::array();
   for (const T& value : values) array.push_back(to_json(value));
   return array;
+}
+
+json to_json(const ArenaSummary& arena) {
+  return {{"host_bytes", arena.host_bytes},
+          {"mcu_bytes", arena.mcu_bytes},
+          {"head", arena.head},
+          {"tail", arena.tail},
+          {"peak_op", arena.peak_op},
+          {"peak_tensors", list(arena.peak_tensors)}};
 }
 
 }  // namespace
@@ -89,7 +100,8 @@ json to_json(const ModelSummary& summary) {
             {"quantization", summary.quantization_bytes},
             {"names", summary.name_bytes},
             {"metadata", summary.metadata_bytes}}},
-          {"arena_bytes", or_null(summary.arena_bytes)},
+          {"arena_bytes", summary.arena ? json(summary.arena->mcu_bytes) : json()},
+          {"arena", summary.arena ? to_json(*summary.arena) : json()},
           {"arena_unknown_because", summary.arena_unknown_because}};
 }
 

@@ -2,121 +2,42 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
-#include "smelt/run/memory_plan.h"
-#include "smelt/run/resolve.h"
+#include "smelt/run/arena_head.h"
+#include "smelt/run/arena_kernels.h"
 
 namespace smelt {
 namespace {
 
-// Sizes of structs: tensorflow/lite/micro (micro_allocator.h, micro_common.h, kernels/*.h) and
-// lite/core/c/builtin_op_data.h, laid out for 32-bit and 64-bit pointers. On the host the fixed
-// part and FULLY_CONNECTED are as measured with the recording interpreter.
+/// Structs of tensorflow/lite/micro, laid out for 32-bit and 64-bit pointers.
 struct StructSizes {
-  int64_t pointer, fixed, eval_tensor, node, tensor, quantization;
+  MicroBuild build;
+  int64_t arena_allocator;      ///< SingleArenaBufferAllocator, on the host its recording form
+  int64_t planner;              ///< GreedyMemoryPlanner
+  int64_t allocator;            ///< MicroAllocator, on the host its recording form
+  int64_t options_allocator;    ///< MicroBuiltinDataAllocator
+  int64_t subgraph;             ///< SubgraphAllocations
+  int64_t eval_tensor, node;    ///< TfLiteEvalTensor, NodeAndRegistration
+  int64_t tensor;               ///< TfLiteTensor
+  int64_t quantization;         ///< TfLiteAffineQuantization
+  int64_t resources, resource;  ///< MicroResourceVariables, MicroResourceVariable
+  int64_t scratch_request;      ///< ScratchBufferRequest
+  int64_t allocation_info;      ///< AllocationInfo
 };
-constexpr StructSizes kMicrocontroller = {4, 176, 12, 32, 40, 20};
-constexpr StructSizes kHost = {8, 488, 24, 64, 64, 32};
-
-/// What a kernel keeps for each op: its parsed options and its own data.
-struct OpSizes {
-  int64_t options = 0;
-  int64_t data32 = 0;
-  int64_t data64 = 0;
-};
-
-OpSizes sizes_of(OpType type) {
-  switch (type) {
-    case OpType::conv_2d:
-    case OpType::depthwise_conv_2d:
-      return {28, 56, 80};
-    case OpType::transpose_conv:
-      return {20, 80, 104};
-    case OpType::fully_connected:
-      return {16, 48, 72};
-    case OpType::add:
-      return {8, 60, 60};
-    case OpType::sub:
-      return {8, 52, 52};
-    case OpType::mul:
-      return {4, 36, 36};
-    case OpType::average_pool_2d:
-    case OpType::max_pool_2d:
-    case OpType::l2_pool_2d:
-      return {40, 32, 32};
-    case OpType::softmax:
-      return {4, 56, 80};
-    case OpType::mean:
-    case OpType::sum:
-    case OpType::reduce_max:
-    case OpType::reduce_min:
-      return {1, 44, 44};
-    case OpType::concatenation:
-      return {8, 72, 88};
-    case OpType::reshape:
-      return {36, 0, 0};
-    case OpType::squeeze:
-      return {36, 0, 0};
-    case OpType::pad:
-    case OpType::padv2:
-      return {0, 56, 56};
-    case OpType::strided_slice:
-      return {24, 80, 88};
-    case OpType::leaky_relu:
-      return {4, 36, 36};
-    case OpType::logistic:
-    case OpType::tanh:
-      return {0, 24, 24};
-    case OpType::relu:
-    case OpType::relu6:
-      return {0, 44, 44};
-    case OpType::quantize:
-      return {0, 44, 48};
-    case OpType::dequantize:
-      return {0, 24, 32};
-    case OpType::hard_swish:
-    case OpType::prelu:
-    case OpType::equal:
-    case OpType::not_equal:
-    case OpType::less:
-    case OpType::less_equal:
-    case OpType::greater:
-    case OpType::greater_equal:
-      return {0, 32, 32};
-    case OpType::squared_difference:
-      return {0, 104, 104};
-    case OpType::abs:
-    case OpType::rsqrt:
-      return {0, 40, 40};
-    case OpType::batch_matmul:
-      return {4, 64, 80};
-    case OpType::svdf:
-      return {12, 56, 56};
-    case OpType::unidirectional_sequence_lstm:
-      return {24, 480, 512};
-    case OpType::gather:
-    case OpType::pack:
-    case OpType::unpack:
-      return {8, 0, 0};
-    case OpType::split:
-    case OpType::split_v:
-    case OpType::mirror_pad:
-      return {4, 8, 8};
-    case OpType::resize_bilinear:
-    case OpType::resize_nearest_neighbor:
-    case OpType::l2_normalization:
-      return {4, 8, 8};
-    default:
-      return {};
-  }
-}
+constexpr StructSizes kMicrocontroller = {{4, false}, 36, 44, 36, 8,  8,  12,
+                                          32,         40, 12, 12, 20, 12, 24};
+constexpr StructSizes kHost = {{8, true}, 104, 72, 272, 16, 24, 24, 64, 64, 24, 16, 40, 16, 32};
 
 /// The persistent end of the arena: blocks are put one in front of the other.
 class Tail {
  public:
   void add(int64_t bytes, int64_t alignment = 16) {
-    used_ = (used_ + bytes + alignment - 1) / alignment * alignment;
+    int64_t end = 0;
+    if (__builtin_add_overflow(used_, bytes, &end) ||
+        __builtin_add_overflow(end, alignment - 1, &end)) {
+      fail(ErrorKind::unsupported, "the data of its ops do not fit into memory");
+    }
+    used_ = end / alignment * alignment;
   }
   int64_t used() const { return used_; }
 
@@ -124,162 +45,175 @@ class Tail {
   int64_t used_ = 0;
 };
 
-int64_t elements(const Graph& graph, TensorId id) {
-  return id && graph.tensor(id).shape.known() ? graph.tensor(id).shape.elements() : 0;
+/// Bytes of a tensor's scale and its zero points as an array with its length in front.
+int64_t zero_point_bytes(const Tensor& tensor) {
+  return 4 + 4 * static_cast<int64_t>(tensor.quantization.scale.size());
 }
 
-/// Scratch buffers that the reference kernel of an op asks for.
-std::vector<int64_t> scratch_of(const Graph& graph, const Op& op) {
-  const auto type_of = [&](size_t i) {
-    return op.input(i) ? graph.tensor(op.input(i)).type : DataType::float32;
-  };
-  const auto rank_of = [&](size_t i) {
-    return op.input(i) ? int64_t{graph.tensor(op.input(i)).shape.rank()} : 0;
-  };
-  const bool quantized = type_of(0) == DataType::int8 || type_of(0) == DataType::int16;
-  switch (op.type) {
-    case OpType::mean:
-    case OpType::sum: {
-      std::vector<int64_t> bytes = {4 * rank_of(0), 4 * elements(graph, op.input(1))};
-      if (quantized) bytes.insert(bytes.begin(), 4 * elements(graph, op.output()));
-      return bytes;
+/// Resource variables by container and name, with the bytes of what is assigned to them where the
+/// handle is made in the same graph.
+std::map<std::pair<std::string, std::string>, int64_t> resources_of(const Model& model) {
+  std::map<std::pair<std::string, std::string>, int64_t> resources;
+  for (const Graph& graph : model.graphs) {
+    for (const OpId id : graph.ops()) {
+      const Op& op = graph.op(id);
+      const auto* handle = std::get_if<VarHandleAttributes>(&op.attributes);
+      if (handle == nullptr) continue;
+      int64_t& bytes = resources[{handle->container, handle->shared_name}];
+      if (!op.output()) continue;
+      for (const OpId reader : graph.consumers(op.output())) {
+        const Op& assign = graph.op(reader);
+        if (assign.type != OpType::assign_variable || !assign.input(1)) continue;
+        if (bytes == 0) bytes = micro_bytes(graph.tensor(assign.input(1)));
+      }
     }
-    case OpType::reduce_max:
-    case OpType::reduce_min:
-      return {4 * rank_of(0), 4 * elements(graph, op.input(1))};
-    case OpType::transpose_conv:
-      if (type_of(2) == DataType::int8) return {4 * elements(graph, op.output())};
-      if (type_of(2) == DataType::int16) return {8 * elements(graph, op.output())};
-      return {};
-    case OpType::conv_2d:
-    case OpType::depthwise_conv_2d:
-    case OpType::fully_connected:
-      if (type_of(1) == DataType::int4) return {elements(graph, op.input(1))};
-      return {};
-    case OpType::mirror_pad:
-      return {4 * rank_of(0), 4 * rank_of(0)};
-    case OpType::svdf: {
-      const int64_t filters =
-          op.input(1) && rank_of(1) == 2 ? graph.tensor(op.input(1)).shape[0] : 0;
-      const int64_t batch = rank_of(0) == 2 ? graph.tensor(op.input(0)).shape[0] : 1;
-      if (!quantized) return {4 * batch * filters};
-      return {4 * batch * filters, 4 * elements(graph, op.output())};
-    }
-    default:
-      return {};
+  }
+  return resources;
+}
+
+/// The tables that are there before kernels are prepared (MicroAllocator::StartModelAllocation).
+void add_tables(const Model& model, const StructSizes& sizes, size_t resource_count, Tail& tail) {
+  const int64_t pointer = sizes.build.pointer;
+  tail.add(sizes.arena_allocator, pointer);
+  tail.add(sizes.planner, pointer);
+  tail.add(sizes.allocator, pointer);
+  if (resource_count > 0) {
+    tail.add(sizes.resources);
+    tail.add(sizes.resource * static_cast<int64_t>(resource_count));
+  }
+  tail.add(sizes.options_allocator, pointer);
+  tail.add(sizes.subgraph * static_cast<int64_t>(model.graphs.size()), pointer);
+  for (const Graph& graph : model.graphs) {
+    tail.add(sizes.eval_tensor * static_cast<int64_t>(graph.tensors().size()), pointer);
+  }
+  for (const Graph& graph : model.graphs) {
+    tail.add(sizes.node * static_cast<int64_t>(graph.op_count()), pointer);
   }
 }
 
-/// Activations and scratch of the main graph: each lives from the op that makes it to its last
-/// reader, time 0 being in front of the first op (AllocationInfoBuilder::MarkAllocationLifetimes).
-int64_t plan_head(const Graph& graph, size_t& scratch_count) {
-  std::map<TensorId, MemoryRequest> lives;
-  auto touch = [&](TensorId id, int time) {
-    if (!id) return;
-    const Tensor& tensor = graph.tensor(id);
-    if (tensor.is_constant || tensor.is_variable || !tensor.shape.known() ||
-        bit_width(tensor.type) == 0) {
-      return;
-    }
-    const auto [place, is_new] = lives.try_emplace(id);
-    if (is_new) place->second = {.bytes = value_bytes(tensor), .first = time, .last = time};
-    place->second.last = std::max(place->second.last, time);
-  };
-  std::vector<MemoryRequest> scratch;
-  for (const TensorId id : graph.inputs()) touch(id, 0);
-  int time = 0;
-  for (const OpId id : graph.ops()) {
-    ++time;
-    const Op& op = graph.op(id);
-    for (const TensorId t : op.outputs) touch(t, time);
-    for (const TensorId t : op.inputs) touch(t, time);
-    for (const int64_t bytes : scratch_of(graph, op)) {
-      scratch.push_back({.bytes = bytes, .first = time, .last = time});
+/// Options, and what kernels keep from their preparation.
+void add_kernels(const ModelKernelMemory& kernels, Tail& tail) {
+  for (const auto& graph : kernels) {
+    for (const KernelMemory& op : graph) {
+      if (op.options > 0) tail.add(op.options, op.options_alignment);
     }
   }
-  for (const TensorId id : graph.outputs()) touch(id, time);
-  std::vector<MemoryRequest> requests;
-  for (const auto& [id, request] : lives) {
-    if (request.bytes > 0) requests.push_back(request);
+  for (const auto& graph : kernels) {
+    for (const KernelMemory& op : graph) {
+      for (const int64_t bytes : op.persistent) tail.add(bytes);
+    }
   }
-  scratch_count = scratch.size();
-  requests.insert(requests.end(), scratch.begin(), scratch.end());
-  int64_t total = 0;
-  plan_greedily(requests, 16, total);
-  return total;
 }
 
-int64_t channels(const Graph& graph, const Op& op) {
-  const TensorId weights = op.input(1);
-  const bool quantized_dense = op.type == OpType::fully_connected && weights &&
-                               graph.tensor(weights).quantization.per_axis();
-  const bool convolution = op.type == OpType::conv_2d || op.type == OpType::depthwise_conv_2d ||
-                           op.type == OpType::transpose_conv;
-  if ((!convolution && !quantized_dense) || !weights) return 0;
-  const Shape& shape = graph.tensor(weights).shape;
-  if (shape.rank() == 0) return 0;
-  return op.type == OpType::depthwise_conv_2d ? shape.back() : shape[0];
+void add_variables(const Model& model, const std::vector<int32_t>& offline, Tail& tail) {
+  size_t index = 0;
+  for (const Graph& graph : model.graphs) {
+    for (const TensorId id : graph.tensors()) {
+      const bool planned = !offline.empty() && offline[index++] >= 0;
+      const Tensor& tensor = graph.tensor(id);
+      if (tensor.is_variable && !planned && tensor.shape.known()) tail.add(micro_bytes(tensor));
+    }
+  }
 }
 
-void add_ops(const Graph& graph, bool host, Tail& tail) {
-  for (const OpId id : graph.ops()) {
-    const OpType type = graph.op(id).type;
-    const bool dense = host && type == OpType::fully_connected;
-    const int64_t options = dense ? 32 : sizes_of(type).options;
-    if (options > 0) tail.add(options, std::min<int64_t>(options, 4));
-  }
-  for (const OpId id : graph.ops()) {
-    const OpSizes sizes = sizes_of(graph.op(id).type);
-    const int64_t bytes = host ? sizes.data64 : sizes.data32;
-    if (bytes > 0) tail.add(bytes);
-  }
-  for (const OpId id : graph.ops()) {
-    const Op& op = graph.op(id);
-    const int64_t count = channels(graph, op);
-    if (count > 0) {
-      tail.add(4 * count);
-      tail.add(4 * count);
-    }
-    if (op.type == OpType::softmax && op.input(0) &&
-        graph.tensor(op.input(0)).type == DataType::int16) {
-      tail.add(2 * 513);
-      tail.add(2 * 513);
+/// Whole tensors for the inputs and outputs (MicroInterpreter::AllocateTensors).
+void add_interface(const Graph& main, const StructSizes& sizes, Tail& tail) {
+  for (const auto* ids : {&main.inputs(), &main.outputs()}) {
+    tail.add(sizes.build.pointer * static_cast<int64_t>(ids->size()));
+    for (const TensorId id : *ids) {
+      if (!id) continue;
+      tail.add(sizes.tensor, sizes.build.pointer);
+      const Tensor& tensor = main.tensor(id);
+      if (!tensor.quantization.quantized()) continue;
+      tail.add(sizes.quantization, sizes.build.pointer);
+      tail.add(zero_point_bytes(tensor), 4);
     }
   }
 }
+
+/// Temporary tensors of the op that has the most: a kernel may hold all its operands and results.
+int64_t most_temporary_tensors(const Model& model, const StructSizes& sizes) {
+  int64_t most = 0;
+  for (const Graph& graph : model.graphs) {
+    for (const OpId id : graph.ops()) {
+      const Op& op = graph.op(id);
+      int64_t bytes = 0;
+      for (const auto* ids : {&op.inputs, &op.outputs}) {
+        for (const TensorId t : *ids) {
+          if (!t) continue;
+          bytes += sizes.tensor;
+          const Tensor& tensor = graph.tensor(t);
+          if (tensor.quantization.quantized()) {
+            bytes += sizes.quantization + zero_point_bytes(tensor);
+          }
+        }
+      }
+      most = std::max(most, bytes);
+    }
+  }
+  return most;
+}
+
+/// Bytes in front of the tail while kernels are prepared and while the planner works: requests for
+/// scratch buffers, of which twelve more are always possible, and temporary tensors or the
+/// planner's tables (GreedyMemoryPlanner::per_buffer_size).
+int64_t temporary_bytes(const Model& model, const StructSizes& sizes, const ArenaHead& head,
+                        int64_t scratch_count) {
+  constexpr int64_t kSpareRequests = 12, kPlannerBytesPerBlock = 40;
+  int64_t tensors = 0;
+  for (const Graph& graph : model.graphs) tensors += static_cast<int64_t>(graph.tensors().size());
+  const int64_t requests = sizes.scratch_request * (scratch_count + kSpareRequests);
+  const int64_t planning = sizes.build.pointer * static_cast<int64_t>(model.graphs.size()) +
+                           sizes.allocation_info * (tensors + scratch_count) +
+                           kPlannerBytesPerBlock * head.planned_blocks;
+  return requests + std::max(planning, most_temporary_tensors(model, sizes));
+}
+
+ModelKernelMemory kernels_of(const Model& model, const MicroBuild& build, int64_t& scratch_count) {
+  ModelKernelMemory kernels;
+  for (const Graph& graph : model.graphs) {
+    std::vector<KernelMemory>& memory = kernels.emplace_back();
+    for (const OpId id : graph.ops()) {
+      memory.push_back(kernel_memory(graph, graph.op(id), build));
+      scratch_count += static_cast<int64_t>(memory.back().scratch.size());
+    }
+  }
+  return kernels;
+}
+
+int64_t aligned(int64_t bytes) { return (bytes + 15) / 16 * 16; }
 
 }  // namespace
 
 ArenaEstimate estimate_arena(const Model& model, MicroTarget target) {
-  const bool host = target == MicroTarget::host;
-  const StructSizes& sizes = host ? kHost : kMicrocontroller;
-  const Graph& main = model.main();
-  ArenaEstimate estimate;
-  size_t scratch_count = 0;
-  estimate.head = plan_head(main, scratch_count);
+  const StructSizes& sizes = target == MicroTarget::host ? kHost : kMicrocontroller;
+  int64_t scratch_count = 0;
+  const ModelKernelMemory kernels = kernels_of(model, sizes.build, scratch_count);
+  const std::vector<int32_t> offline = offline_plan(model);
+  const auto resources = resources_of(model);
+  ArenaHead head = plan_head(model, kernels, offline);
+
   Tail tail;
-  tail.add(sizes.fixed, 8);
-  for (const Graph& graph : model.graphs) {
-    tail.add(sizes.eval_tensor * static_cast<int64_t>(graph.tensors().size()), sizes.pointer);
-    tail.add(sizes.node * static_cast<int64_t>(graph.op_count()), sizes.pointer);
+  add_tables(model, sizes, resources.size(), tail);
+  add_kernels(kernels, tail);
+  for (const auto& [name, bytes] : resources) {
+    if (bytes > 0) tail.add(bytes);
   }
-  for (const Graph& graph : model.graphs) add_ops(graph, host, tail);
-  for (const TensorId id : main.tensors()) {
-    const Tensor& tensor = main.tensor(id);
-    if (tensor.is_variable && tensor.shape.known() && bit_width(tensor.type) > 0) {
-      tail.add(value_bytes(tensor));
-    }
+  tail.add(sizes.build.pointer * scratch_count, sizes.build.pointer);
+  add_variables(model, offline, tail);
+  const int64_t planning = temporary_bytes(model, sizes, head, scratch_count) + tail.used();
+  add_interface(model.main(), sizes, tail);
+
+  ArenaEstimate estimate{.head = head.bytes,
+                         .persistent = tail.used(),
+                         .preparing = planning,
+                         .peak_op = head.peak_op,
+                         .peak = std::move(head.peak)};
+  if (target == MicroTarget::microcontroller) {
+    // Firmware gives a multiple of 16.
+    estimate.persistent = aligned(estimate.persistent);
+    estimate.preparing = aligned(estimate.preparing);
   }
-  tail.add(sizes.pointer * static_cast<int64_t>(scratch_count), sizes.pointer);
-  for (const auto* ids : {&main.inputs(), &main.outputs()}) {
-    tail.add(sizes.pointer * static_cast<int64_t>(ids->size()));
-    for (const TensorId id : *ids) {
-      tail.add(sizes.tensor, sizes.pointer);
-      if (main.tensor(id).quantization.quantized()) tail.add(sizes.quantization, 4);
-    }
-  }
-  tail.add(0);
-  estimate.persistent = tail.used();
   return estimate;
 }
 

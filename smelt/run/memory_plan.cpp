@@ -22,17 +22,20 @@ std::vector<int64_t> plan_greedily(std::span<const MemoryRequest> requests, int6
   std::vector<int64_t> sizes(count);
   for (size_t i = 0; i < count; ++i) sizes[i] = aligned(requests[i].bytes, alignment);
 
+  const auto given = [&](size_t i) { return requests[i].offset >= 0; };
   std::vector<size_t> by_size(count);
   std::iota(by_size.rbegin(), by_size.rend(), size_t{0});
-  std::stable_sort(by_size.begin(), by_size.end(),
-                   [&](size_t a, size_t b) { return sizes[a] > sizes[b]; });
+  std::stable_sort(by_size.begin(), by_size.end(), [&](size_t a, size_t b) {
+    return given(a) != given(b) ? given(a) : !given(a) && sizes[a] > sizes[b];
+  });
 
   std::vector<int64_t> offsets(count, 0);
   std::vector<size_t> placed;  // by offset
   total = 0;
   for (const size_t i : by_size) {
-    int64_t offset = 0;
+    int64_t offset = std::max<int64_t>(requests[i].offset, 0);
     for (const size_t other : placed) {
+      if (given(i)) break;
       const bool alive_together =
           requests[other].first <= requests[i].last && requests[i].first <= requests[other].last;
       if (!alive_together) continue;
