@@ -237,35 +237,5 @@ TEST(Discrete, FakeQuantKeepsZeroAndItsGrid) {
   EXPECT_ERROR(bad_file, wrong.prepare());
 }
 
-/// The first numbers that LiteRT gives for these seeds.
-std::vector<float> first_numbers(OpType type, int64_t seed, int64_t seed2) {
-  TestOp op(type, RandomSeedsAttributes{.seed = seed, .seed2 = seed2});
-  op.constant<int32_t>({1}, {6}).output<float>({6});
-  const Kernel kernel = op.prepare();
-  std::vector<uint64_t> state(static_cast<size_t>(kernel.state_bytes) / sizeof(uint64_t));
-  auto* bytes = reinterpret_cast<std::byte*>(state.data());
-  kernel.reset(bytes);
-  op.invoke(kernel, bytes);
-  const auto values = op.result<float>();
-  op.invoke(kernel, bytes);
-  EXPECT_NE(op.result<float>(), values);  // it goes on, until it is reset
-  kernel.reset(bytes);
-  op.invoke(kernel, bytes);
-  EXPECT_EQ(op.result<float>(), values);
-  return values;
-}
-
-TEST(RandomOps, EqualLiteRt) {
-  const auto uniform = first_numbers(OpType::random_uniform, 12345678901, -7);
-  const std::vector<float> expected = {0.20347369f, 0.54875636f, 0.86750686f,
-                                       0.23664582f, 0.6195953f,  0.19723678f};
-  for (size_t i = 0; i < expected.size(); ++i) EXPECT_FLOAT_EQ(uniform[i], expected[i]);
-  const auto normal = first_numbers(OpType::random_standard_normal, 12345678901, -7);
-  const std::vector<float> gaussian = {-0.53816235f, -1.7014166f, 0.53128815f,
-                                       0.04468362f,  0.9251782f,  0.31846973f};
-  for (size_t i = 0; i < gaussian.size(); ++i) EXPECT_NEAR(normal[i], gaussian[i], 1e-5f);
-  EXPECT_ERROR(unsupported, first_numbers(OpType::random_uniform, 0, 0));
-}
-
 }  // namespace
 }  // namespace smelt

@@ -23,7 +23,6 @@
 #include "smelt/kernels/normalization.h"
 #include "smelt/kernels/pad.h"
 #include "smelt/kernels/pool.h"
-#include "smelt/kernels/random_ops.h"
 #include "smelt/kernels/reduce.h"
 #include "smelt/kernels/reshape.h"
 #include "smelt/kernels/resize.h"
@@ -190,8 +189,6 @@ constexpr Row kRows[] = {
     {OpType::topk_v2, prepare_top_k},
     {OpType::where, prepare_where},
     {OpType::unique, prepare_unique},
-    {OpType::random_uniform, prepare_random_uniform},
-    {OpType::random_standard_normal, prepare_random_standard_normal},
     {OpType::stablehlo_add, prepare_stablehlo_add},
     {OpType::stablehlo_multiply, prepare_stablehlo_multiply},
     {OpType::stablehlo_maximum, prepare_stablehlo_maximum},

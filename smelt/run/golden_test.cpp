@@ -31,9 +31,12 @@ struct Comparison {
   Array expected;
   DataType type = DataType::float32;         ///< of the model's output
   std::vector<std::vector<uint8_t>> actual;  ///< per sample
+  float tolerance = 1e-5f;                   ///< of floats, relative to the largest
 };
 
-std::string compare_floats(const float* actual, const float* expected, int64_t count) {
+/// `tolerance` is relative to the largest value.
+std::string compare_floats(const float* actual, const float* expected, int64_t count,
+                           float tolerance) {
   float largest = 0;
   float error = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -46,7 +49,7 @@ std::string compare_floats(const float* actual, const float* expected, int64_t c
   for (int64_t i = 0; i < count; ++i) {
     if (std::isfinite(expected[i])) largest = std::max(largest, std::abs(expected[i]));
   }
-  if (error <= 1e-5f * std::max(largest, 1e-3f)) return "";
+  if (error <= tolerance * std::max(largest, 1e-3f)) return "";
   return fmt::format("float error {} where values reach {}", error, largest);
 }
 
@@ -58,7 +61,8 @@ std::string compare(const Comparison& c) {
   }
   if (c.type == DataType::float32) {
     return compare_floats(reinterpret_cast<const float*>(actual.data()),
-                          c.expected.data.as<float>().data(), c.expected.shape.elements());
+                          c.expected.data.as<float>().data(), c.expected.shape.elements(),
+                          c.tolerance);
   }
   size_t differing = 0;
   int most = 0;
@@ -83,6 +87,17 @@ std::vector<size_t> fed_inputs(const Graph& graph) {
   return fed;
 }
 
+/// True where float activations are rounded to 8 bits inside of an op: what differs in the last bit
+/// of a float before may round to the next step there.
+bool is_hybrid(const Graph& graph) {
+  return std::ranges::any_of(graph.ops(), [&](OpId id) {
+    const Op& op = graph.op(id);
+    const Tensor* weights = graph.constant_input(op, 1);
+    return weights != nullptr && op.output() && op.input(0) && is_integer(weights->type) &&
+           weights->quantization.quantized() && graph.tensor(op.input(0)).type == DataType::float32;
+  });
+}
+
 Verdict run_golden(const fs::path& model_path, const NpzFile& golden, std::string_view engine) {
   const Model model = tflite::load(model_path);
   std::shared_ptr<const Program> program = Program::prepare(
@@ -99,7 +114,8 @@ Verdict run_golden(const fs::path& model_path, const NpzFile& golden, std::strin
     const std::string key = fmt::format("{}{}", engine, i);
     if (!golden.has(key)) return {Outcome::unsupported, "the golden lacks an output"};
     outputs.push_back({.expected = golden.read(key),
-                       .type = program->graph().tensor(program->graph().outputs()[i]).type});
+                       .type = program->graph().tensor(program->graph().outputs()[i]).type,
+                       .tolerance = is_hybrid(model.main()) ? 2e-4f : 1e-5f});
   }
   if (outputs.empty()) return {Outcome::unsupported, "the model has no outputs"};
   const int64_t samples = outputs[0].expected.shape[0];
@@ -156,10 +172,19 @@ std::vector<fs::path> goldens(const fs::path& folder) {
 /// TFLite Micro takes the integers for the weights. call_once_mul assigns a variable in CALL_ONCE;
 /// TFLite Micro's reset clears the variable but does not call again. single_slice has fewer begins
 /// than axes, and TFLite Micro reads what lies behind them; LiteRT refuses it.
+/// test_transpose_conv_2 has an int32 bias that TFLite Micro reads as int64, add_quantized_int8
+/// integers that it reads as floats.
 bool faulty_in_micro(const fs::path& model) {
   return model.filename() == "mnist_quantized.tflite" ||
          model.filename() == "call_once_mul.bin.tflite" ||
-         model.filename() == "single_slice.tflite";
+         model.filename() == "single_slice.tflite" ||
+         model.filename() == "test_transpose_conv_2.tflite" ||
+         model.filename() == "add_quantized_int8.bin.tflite";
+}
+
+/// LiteRT's reference kernel gives zeros for dense layers of blockwise weights.
+bool faulty_in_reference(const fs::path& model) {
+  return model.filename() == "qwen_fc_blockwise_quantized.tflite";
 }
 
 void run_collection(const char* folder, std::string_view engine, bool where_tflm_ran) {
@@ -175,7 +200,7 @@ void run_collection(const char* folder, std::string_view engine, bool where_tflm
     fs::path model = folder / fs::relative(path, fs::path(folder) / "goldens");
     model.replace_extension();
     const std::string_view measure = faulty_in_micro(model) ? "ref" : engine;
-    if (!golden->has(fmt::format("{}0", measure))) continue;
+    if (!golden->has(fmt::format("{}0", measure)) || faulty_in_reference(model)) continue;
     const Verdict verdict = check(model, *golden, measure);
     ++count[verdict.outcome];
     if (verdict.outcome == Outcome::unsupported) ++reasons[verdict.text];

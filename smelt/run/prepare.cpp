@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "smelt/ir/dump.h"
+#include "smelt/kernels/custom.h"
 #include "smelt/ops/op_def.h"
 #include "smelt/run/batch.h"
 #include "smelt/run/calls.h"
@@ -16,6 +17,18 @@ namespace {
 /// parts together have so many tensors, or this many times those of the model.
 constexpr int64_t kMostTensors = 200'000;
 constexpr int64_t kMostForms = 4;
+
+/// A dynamic program prepares some kernels while it runs; that there are any is known before.
+void require_kernel(const Op& op) {
+  if (op.type == OpType::custom) {
+    const std::string& code = op.as<CustomAttributes>().code;
+    if (find_custom_kernel(code) == nullptr) {
+      fail(ErrorKind::unsupported, "custom op '{}' has no kernel", code);
+    }
+  } else if (find_kernel(op.type) == nullptr) {
+    fail(ErrorKind::unsupported, "there is no kernel for {}", smelt::name(op.type));
+  }
+}
 
 int64_t count_tensors(const Model& model) {
   int64_t count = 0;
@@ -344,9 +357,7 @@ void Preparer::prepare_dynamic_step(const Graph& graph, int graph_index,
     }
     return;
   }
-  if (find_kernel(op.type) == nullptr) {
-    fail(ErrorKind::unsupported, "there is no kernel for {}", smelt::name(op.type));
-  }
+  require_kernel(op);
   const auto is_unknown = [&](TensorId id) { return unknown.contains(id); };
   if (std::ranges::any_of(op.inputs, is_unknown) || std::ranges::any_of(op.outputs, is_unknown)) {
     return;
