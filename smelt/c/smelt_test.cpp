@@ -20,7 +20,7 @@ std::vector<uint8_t> small_model() {
   const auto x = b.input("x", smelt::DataType::float32, {1, 3});
   const auto two = b.constant<float>("two", {1}, {2});
   b.output(b.op(smelt::OpType::mul, {x, two},
-                smelt::ArithmeticAttributes{.activation = smelt::Activation::relu}, "y",
+                smelt::FusedAttributes{.activation = smelt::Activation::relu}, "y",
                 smelt::DataType::float32, {1, 3}));
   return smelt::tflite::serialize(std::move(b).build_model());
 }
