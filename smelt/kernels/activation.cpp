@@ -66,7 +66,9 @@ Kernel prepare_relu(const PrepareArgs& args) {
 
 Kernel prepare_relu6(const PrepareArgs& args) {
   const Operand& x = checked_input(args);
-  if (x.type != DataType::int8 && x.type != DataType::int16) {
+  // TFLite Micro clamps stored values as if input and output had one scale; LiteRT rescales.
+  const bool rescales = args.numerics == Numerics::litert;
+  if (rescales || (x.type != DataType::int8 && x.type != DataType::int16)) {
     return prepare_clamp(args, 0.0f, 6.0f);
   }
   require_both_per_tensor(args);

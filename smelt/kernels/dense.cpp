@@ -80,8 +80,10 @@ Kernel prepare_fully_connected(const PrepareArgs& args) {
   }
   const DenseShape s = dense_shape(args);
   if (is_hybrid(args.input(0), args.input(1))) return hybrid_dense(args, a, s);
-  Weighted op = make_weighted(args, {.channel_axis = 0, .float_product = true}, a.activation,
-                              a.quantized_bias_type);
+  const WeightedLayout layout{.channel_axis = 0,
+                              .float_product = args.numerics == Numerics::litert,
+                              .weights_may_shift = true};
+  Weighted op = make_weighted(args, layout, a.activation, a.quantized_bias_type);
   if (args.choice == KernelChoice::plain || !op.constant || op.kind == WeightedKind::int16) {
     return plain_dense(s, std::move(op));
   }

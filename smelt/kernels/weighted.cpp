@@ -101,7 +101,7 @@ void set_zero_points(Weighted& op, const Operand& x, const Operand& w, const Ope
   if (op.kind == WeightedKind::uint8) {
     require_per_tensor(w);
     op.w_zero = zero_of(w);
-  } else if (op.layout.float_product && w.quantization->per_tensor()) {
+  } else if (op.layout.weights_may_shift && w.quantization->per_tensor()) {
     op.w_zero = zero_of(w);
     if (op.w_zero < -128 || op.w_zero > 127) {
       fail(ErrorKind::bad_file, "{} has zero point {}", w.name, op.w_zero);

@@ -25,9 +25,11 @@ struct WeightedLayout {
   size_t w = 1;
   size_t bias = 2;
   int channel_axis = 0;
-  /// Scales are multiplied in float32 before they are divided, as FULLY_CONNECTED does with one
-  /// scale (GetQuantizedConvolutionMultipler); otherwise all in double.
+  /// Scales are multiplied in float32 before they are divided, as LiteRT's FULLY_CONNECTED does
+  /// with one scale (kernel_util.cc, GetQuantizedConvolutionMultipler); otherwise all in double, as
+  /// the tflite_micro package does there too: a sum on a tie tells them apart.
   bool float_product = false;
+  bool weights_may_shift = false;  ///< int8 weights of one scale may have a zero point
 };
 
 struct Weighted {

@@ -18,6 +18,7 @@ int fold_affine_behind(Graph& graph);
 int fold_affine_before(Graph& graph);
 int merge_padding(Graph& graph);
 int fuse_activations(Graph& graph);
+int add_biases(Graph& graph);
 int remove_dead(Graph& graph);
 int shorten_names(Graph& graph);
 

@@ -21,6 +21,7 @@ constexpr Pass kInference[] = {
     {"fold_affine_before", fold_affine_before, "after the folds that keep weights per channel"},
     {"merge_padding", merge_padding, "after constant paddings are known"},
     {"fuse_activations", fuse_activations, "after the affine folds: nothing may follow it"},
+    {"add_biases", add_biases, "after the affine folds, which make most of them"},
     {"drop_identity_again", drop_identity, "zero offsets and merged reshapes have appeared"},
     {"remove_dead", remove_dead, "after all that leaves ops and constants behind"},
     {"shorten_names", shorten_names, "last: names what has remained"},

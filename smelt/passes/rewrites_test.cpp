@@ -12,6 +12,25 @@ TensorId relu(GraphBuilder& b, TensorId x, OpType type = OpType::relu, std::stri
   return b.op(type, {x}, NoAttributes{}, std::move(name), kFloat, b.graph().tensor(x).shape);
 }
 
+TEST(AddBiases, OfZerosWhereConvolutionsHaveNone) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", kFloat, {1, 3, 3, 2});
+  const TensorId w = b.constant<float>("w", {1, 2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  TensorId y = b.op(OpType::depthwise_conv_2d, {x, w}, DepthwiseConv2DAttributes{}, "dw", kFloat,
+                    {1, 3, 3, 2});
+  const TensorId v = b.constant<float>("v", {1, 1, 1, 2}, {1, -1});
+  y = b.op(OpType::conv_2d, {y, v, TensorId::none}, Conv2DAttributes{}, "conv", kFloat,
+           {1, 3, 3, 1});
+  b.output(y);
+  const Graph before = std::move(b).build();
+  Graph after = before;
+  EXPECT_EQ(add_biases(after), 2);
+  EXPECT_EQ(after.tensor(after.op(after.ops()[0]).input(2)).shape, Shape({2}));
+  EXPECT_EQ(after.tensor(after.op(after.ops()[1]).input(2)).shape, Shape({1}));
+  EXPECT_EQ(add_biases(after), 0);
+  expect_same_results(before, after);
+}
+
 TEST(FuseActivations, IntoAdd) {
   GraphBuilder b;
   const TensorId x = b.input("x", kFloat, {1, 4});
