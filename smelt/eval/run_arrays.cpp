@@ -16,8 +16,7 @@ Shape with_leading(int64_t count, const Shape& shape, int skip = 0) {
   return Shape(std::move(dims));
 }
 
-Rows open_input(const NpzFile& file, const std::string& key, const Tensor& tensor) {
-  Rows rows = file.rows(key);
+void check_input(const Rows& rows, const std::string& key, const Tensor& tensor) {
   if (rows.type() != tensor.type) {
     fail(ErrorKind::bad_argument, "{} holds {} but input {} takes {}", key, name(rows.type()),
          tensor.name, name(tensor.type));
@@ -30,13 +29,11 @@ Rows open_input(const NpzFile& file, const std::string& key, const Tensor& tenso
     fail(ErrorKind::bad_argument, "{} has shape {} but input {} takes [samples] + {}", key,
          to_string(rows.shape()), tensor.name, to_string(tensor.shape));
   }
-  return rows;
 }
 
-std::vector<Rows> open_inputs(const NpzFile& file, const Graph& graph) {
-  std::vector<Rows> inputs;
-  for (size_t i = 0; i < graph.inputs().size(); ++i) {
-    inputs.push_back(open_input(file, fmt::format("in{}", i), graph.tensor(graph.inputs()[i])));
+void check_inputs(const std::vector<Rows>& inputs, const Graph& graph) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    check_input(inputs[i], fmt::format("in{}", i), graph.tensor(graph.inputs()[i]));
     if (inputs[i].count() != inputs[0].count()) {
       fail(ErrorKind::bad_argument, "in{} has {} samples but in0 has {}", i, inputs[i].count(),
            inputs[0].count());
@@ -44,6 +41,16 @@ std::vector<Rows> open_inputs(const NpzFile& file, const Graph& graph) {
   }
   if (inputs.empty()) fail(ErrorKind::unsupported, "the model has no inputs");
   if (inputs[0].count() == 0) fail(ErrorKind::bad_argument, "in0 holds no samples");
+}
+
+/// Errors of the archive itself name its path already.
+std::vector<Rows> open_inputs(const std::filesystem::path& path, const Graph& graph) {
+  const auto file = NpzFile::open(path);
+  std::vector<Rows> inputs;
+  for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    inputs.push_back(file->rows(fmt::format("in{}", i)));
+  }
+  with_context([&] { return path.string(); }, [&] { check_inputs(inputs, graph); });
   return inputs;
 }
 
@@ -82,9 +89,7 @@ void require_shape(const Shape& shape, const Shape& first, size_t output) {
 RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inputs,
                            const std::filesystem::path& outputs, const RunArraysOptions& options) {
   const Graph& graph = model.main();
-  const auto file = NpzFile::open(inputs);
-  const std::vector<Rows> rows =
-      with_context([&] { return inputs.string(); }, [&] { return open_inputs(*file, graph); });
+  const std::vector<Rows> rows = open_inputs(inputs, graph);
   const int64_t samples = rows[0].count();
 
   SampleRunOptions run;
