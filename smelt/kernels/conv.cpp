@@ -22,14 +22,7 @@ ConvShape conv_shape(const Conv2DAttributes& a, const PrepareArgs& args) {
   const Operand& w = args.input(1);
   const Operand& y = args.output();
   require_rank(w, 4, 4);
-  ConvShape s{.window = make_window({.padding = a.padding,
-                                     .filter_h = w.shape[1],
-                                     .filter_w = w.shape[2],
-                                     .stride_h = a.stride_h,
-                                     .stride_w = a.stride_w,
-                                     .dilation_h = a.dilation_h,
-                                     .dilation_w = a.dilation_w},
-                                    x, y),
+  ConvShape s{.window = conv_window(a, x, w, y),
               .batch = x.shape[0],
               .inputs = x.shape[3],
               .outputs = w.shape[0],

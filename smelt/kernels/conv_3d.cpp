@@ -112,6 +112,34 @@ void finish(const Conv3D& op, const float* bias, float* y, int64_t positions) {
   }
 }
 
+/// x and bias are operands; `from` and `to` say on which side x and the result are. add(weights of
+/// a cell, values of an input position, sums of an output position) adds up one pair.
+struct Conv3DSides {
+  size_t x, bias;
+  int32_t Axis::*from;
+  int32_t Axis::*to;
+};
+
+template <class Add>
+Kernel conv_3d_kernel(const Conv3D& op, const Conv3DSides& sides, Add add) {
+  return {[=](const InvokeArgs& run) {
+    const int64_t in = op.positions(sides.from) * op.inputs;
+    const int64_t positions = op.positions(sides.to);
+    const bool to_small = sides.to == &Axis::small;
+    std::fill_n(run.out<float>(), op.batch * positions * op.outputs, 0.0f);
+    for (int64_t n = 0; n < op.batch; ++n) {
+      const float* image = run.in<float>(sides.x) + n * in;
+      float* result = run.out<float>() + n * positions * op.outputs;
+      op.for_each_pair([&](int64_t small, int64_t large, int64_t cell) {
+        add(run.in<float>(1) + cell * op.inputs * op.outputs,
+            image + (to_small ? large : small) * op.inputs,
+            result + (to_small ? small : large) * op.outputs);
+      });
+      finish(op, op.has_bias ? run.in<float>(sides.bias) : nullptr, result, positions);
+    }
+  }};
+}
+
 }  // namespace
 
 Kernel prepare_conv_3d(const PrepareArgs& args) {
@@ -121,24 +149,14 @@ Kernel prepare_conv_3d(const PrepareArgs& args) {
   for (const Operand* operand : {&x, &w, &y}) require_rank(*operand, 5, 5);
   require_channels(w, x.shape[4], y.shape[4]);
   const Conv3D op = make_conv(args, x, w, 2, x.shape, y.shape);
-  return {[op](const InvokeArgs& run) {
-    const int64_t in = op.positions(&Axis::large) * op.inputs;
-    const int64_t positions = op.positions(&Axis::small);
-    std::fill_n(run.out<float>(), op.batch * positions * op.outputs, 0.0f);
-    for (int64_t n = 0; n < op.batch; ++n) {
-      const float* image = run.in<float>(0) + n * in;
-      float* result = run.out<float>() + n * positions * op.outputs;
-      op.for_each_pair([&](int64_t small, int64_t large, int64_t cell) {
-        const float* weights = run.in<float>(1) + cell * op.inputs * op.outputs;
-        for (int64_t i = 0; i < op.inputs; ++i, weights += op.outputs) {
-          const float value = image[large * op.inputs + i];
-          for (int64_t o = 0; o < op.outputs; ++o)
-            result[small * op.outputs + o] += value * weights[o];
-        }
-      });
-      finish(op, op.has_bias ? run.in<float>(2) : nullptr, result, positions);
-    }
-  }};
+  return conv_3d_kernel(op, {0, 2, &Axis::large, &Axis::small},
+                        [op](const float* weights, const float* values, float* sums) {
+                          for (int64_t i = 0; i < op.inputs; ++i, weights += op.outputs) {
+                            for (int64_t o = 0; o < op.outputs; ++o) {
+                              sums[o] += values[i] * weights[o];
+                            }
+                          }
+                        });
 }
 
 Kernel prepare_conv_3d_transpose(const PrepareArgs& args) {
@@ -148,23 +166,14 @@ Kernel prepare_conv_3d_transpose(const PrepareArgs& args) {
   for (const Operand* operand : {&x, &w, &y}) require_rank(*operand, 5, 5);
   require_channels(w, y.shape[4], x.shape[4]);
   const Conv3D op = make_conv(args, x, w, 3, y.shape, x.shape);
-  return {[op](const InvokeArgs& run) {
-    const int64_t in = op.positions(&Axis::small) * op.inputs;
-    const int64_t positions = op.positions(&Axis::large);
-    std::fill_n(run.out<float>(), op.batch * positions * op.outputs, 0.0f);
-    for (int64_t n = 0; n < op.batch; ++n) {
-      const float* image = run.in<float>(2) + n * in;
-      float* result = run.out<float>() + n * positions * op.outputs;
-      op.for_each_pair([&](int64_t small, int64_t large, int64_t cell) {
-        const float* weights = run.in<float>(1) + cell * op.inputs * op.outputs;
-        for (int64_t o = 0; o < op.outputs; ++o, weights += op.inputs) {
-          float& sum = result[large * op.outputs + o];
-          for (int64_t i = 0; i < op.inputs; ++i) sum += image[small * op.inputs + i] * weights[i];
-        }
-      });
-      finish(op, op.has_bias ? run.in<float>(3) : nullptr, result, positions);
-    }
-  }};
+  return conv_3d_kernel(op, {2, 3, &Axis::small, &Axis::large},
+                        [op](const float* weights, const float* values, float* sums) {
+                          for (int64_t o = 0; o < op.outputs; ++o, weights += op.inputs) {
+                            for (int64_t i = 0; i < op.inputs; ++i) {
+                              sums[o] += values[i] * weights[i];
+                            }
+                          }
+                        });
 }
 
 }  // namespace smelt

@@ -21,16 +21,7 @@ DepthwiseShape depthwise_shape(const DepthwiseConv2DAttributes& a, const Prepare
   const Operand& w = args.input(1);
   const Operand& y = args.output();
   require_rank(w, 4, 4);
-  DepthwiseShape s{.window = make_window({.padding = a.padding,
-                                          .filter_h = w.shape[1],
-                                          .filter_w = w.shape[2],
-                                          .stride_h = a.stride_h,
-                                          .stride_w = a.stride_w,
-                                          .dilation_h = a.dilation_h,
-                                          .dilation_w = a.dilation_w},
-                                         x, y),
-                   .batch = x.shape[0],
-                   .inputs = x.shape[3]};
+  DepthwiseShape s{.window = conv_window(a, x, w, y), .batch = x.shape[0], .inputs = x.shape[3]};
   // The attribute depth_multiplier is redundant, and some writers leave it 0.
   s.multiplier = w.shape[3] / s.inputs;
   if (w.shape[0] != 1 || s.multiplier < 1 || w.shape[3] != s.outputs()) {

@@ -4,27 +4,15 @@
 #include <memory>
 
 #include "smelt/kernels/hybrid.h"
+#include "smelt/kernels/number_types.h"
 #include "smelt/kernels/operands.h"
 #include "smelt/kernels/packed_bits.h"
 
 namespace smelt {
 namespace {
 
-/// Calls f with a value of the indices' type.
-template <class F>
-Kernel with_index_type(const Operand& indices, F&& f) {
-  switch (indices.type) {
-    case DataType::int16:
-      return f(int16_t{});
-    case DataType::int32:
-      return f(int32_t{});
-    case DataType::int64:
-      return f(int64_t{});
-    default:
-      fail(ErrorKind::unsupported, "{} has type {}; indices are int16, int32 or int64",
-           indices.name, name(indices.type));
-  }
-}
+constexpr std::initializer_list<DataType> kIndexTypes = {DataType::int16, DataType::int32,
+                                                         DataType::int64};
 
 template <class I>
 void check_constant_indices(const Operand& indices, int64_t limit) {
@@ -81,7 +69,7 @@ Kernel prepare_gather(const PrepareArgs& args) {
   const int64_t count = indices.shape.elements(batch_dims, indices.shape.rank());
   require_elements(args.output(), checked_mul(checked_mul(batch * outer, count, "gathered"),
                                               bytes / element_bytes(x), "gathered"));
-  return with_index_type(indices, [&](auto zero) {
+  return with_index_type(indices, kIndexTypes, [&](auto zero) {
     using I = decltype(zero);
     check_constant_indices<I>(indices, size);
     return Kernel{[=](const InvokeArgs& run) {
@@ -115,7 +103,7 @@ Kernel prepare_gather_nd(const PrepareArgs& args) {
   require_elements(args.output(), checked_mul(slices, slice, "gathered"));
   const int64_t bytes = element_bytes(x) * slice;
   std::vector<int64_t> sizes(x.shape.dims().begin(), x.shape.dims().begin() + depth);
-  return with_index_type(indices, [&](auto zero) {
+  return with_index_type(indices, kIndexTypes, [&](auto zero) {
     using I = decltype(zero);
     return Kernel{[=, sizes = std::move(sizes)](const InvokeArgs& run) {
       const I* index = run.in<I>(1);
@@ -232,7 +220,7 @@ Kernel prepare_one_hot(const PrepareArgs& args) {
     fail(ErrorKind::bad_file, "shape {} does not fit indices of shape {}", to_string(y.shape),
          to_string(indices.shape));
   }
-  return with_index_type(indices, [&](auto zero_index) {
+  return with_index_type(indices, kIndexTypes, [&](auto zero_index) {
     using I = decltype(zero_index);
     return with_element_size(element_bytes(y), [&](auto zero) {
       using T = decltype(zero);

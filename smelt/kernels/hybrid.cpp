@@ -12,13 +12,7 @@ namespace {
 
 void check_scales(const Operand& w, int64_t channels, int axis) {
   const Quantization& q = *w.quantization;
-  const auto count = static_cast<int64_t>(q.scale.size());
-  if (count != 1 && count != channels) {
-    fail(ErrorKind::bad_file, "{} has {} scales for {} output channels", w.name, count, channels);
-  }
-  if (count > 1 && (q.axis < 0 || q.axis >= w.shape.rank() || w.shape[q.axis] != w.shape[axis])) {
-    fail(ErrorKind::bad_file, "{} is quantized along axis {}, expected {}", w.name, q.axis, axis);
-  }
+  require_channel_scales(w, channels, axis);
   for (const float scale : q.scale) {
     if (!std::isfinite(scale)) {
       fail(ErrorKind::bad_file, "{} has quantization scale {}", w.name, scale);
@@ -30,6 +24,15 @@ void check_scales(const Operand& w, int64_t channels, int axis) {
     fail(ErrorKind::unsupported, "{} has a zero point; weights of hybrid ops must be symmetric",
          w.name);
   }
+}
+
+FloatRange range_with_zero(const float* values, int64_t count) {
+  FloatRange range{0.0f, 0.0f};
+  for (int64_t i = 0; i < count; ++i) {
+    range.low = std::min(range.low, values[i]);
+    range.high = std::max(range.high, values[i]);
+  }
+  return range;
 }
 
 int8_t to_int8(float value, int32_t low) {
@@ -68,12 +71,7 @@ bool is_hybrid(const Operand& x, const Operand& w) {
 }
 
 BatchScale quantize_batch(const float* values, int64_t count, bool symmetric, int8_t* stored) {
-  float low = 0.0f;
-  float high = 0.0f;
-  for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
-  }
+  const auto [low, high] = range_with_zero(values, count);
   const float range = std::max(-low, high);
   if (!(range > 0) || !std::isfinite(range)) {
     std::fill_n(stored, count, int8_t{0});
@@ -84,12 +82,7 @@ BatchScale quantize_batch(const float* values, int64_t count, bool symmetric, in
 }
 
 BatchScale quantize_batch_xnnpack(const float* values, int64_t count, int8_t* stored) {
-  float low = 0.0f;
-  float high = 0.0f;
-  for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
-  }
+  const auto [low, high] = range_with_zero(values, count);
   const float steps = low == high ? 1.0f : 255.0f / (high - low);
   if (!(steps > 0) || !std::isfinite(steps)) {
     std::fill_n(stored, count, int8_t{0});

@@ -85,6 +85,14 @@ int16_t stored_clip16(float bound, float scale) {
   return static_cast<int16_t>(std::min<Real>(std::max<Real>(stored, -32768), 32767));
 }
 
+/// The bound of the projection as int8 stored at the result's scale, 0 where there is none.
+inline int8_t stored_proj_clip(const PrepareArgs& args, const LstmCell& cell) {
+  if (!(cell.proj_clip > 0)) return 0;
+  const Operand& y = args.output(cell.slots.y);
+  require_per_tensor(y);
+  return static_cast<int8_t>(std::min(cell.proj_clip / scale_of(y), 127.0f));
+}
+
 inline void clip16(int16_t* values, int64_t count, int16_t bound) {
   if (bound <= 0) return;
   for (int64_t i = 0; i < count; ++i) {

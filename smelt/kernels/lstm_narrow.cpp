@@ -210,11 +210,7 @@ Kernel narrow_int_lstm(const PrepareArgs& args, const LstmCell& given) {
     fail(ErrorKind::bad_file, "scales of the projection and {} make a ratio of 2^{}", state.name,
          rule.projection.shift);
   }
-  if (cell.proj_clip > 0) {
-    const Operand& y = args.output(cell.slots.y);
-    require_per_tensor(y);
-    rule.proj_clip = static_cast<int8_t>(std::min(cell.proj_clip / scale_of(y), 127.0f));
-  }
+  rule.proj_clip = stored_proj_clip(args, cell);
   lstm.input = IntRowProduct(args, cell.input_weights(),
                              product_options(args, cell, x, cell.slots.input, 1));
   lstm.recurrent = IntRowProduct(args, cell.recurrent_weights(),

@@ -223,10 +223,7 @@ void set_projection(const PrepareArgs& args, const WideScales& scales, const Ope
                                    .zeros = {},
                                    .range = range_of(DataType::int32)});
   rule.hidden_zero = -rule.hidden_zero;  // the reference subtracts it
-  if (!(cell.proj_clip > 0)) return;
-  const Operand& y = args.output(cell.slots.y);
-  require_per_tensor(y);
-  rule.proj_clip = static_cast<int8_t>(std::min(cell.proj_clip / scale_of(y), 127.0f));
+  rule.proj_clip = stored_proj_clip(args, cell);
 }
 
 }  // namespace

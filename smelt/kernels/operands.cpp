@@ -94,4 +94,15 @@ Kernel copy_kernel(const PrepareArgs& args) {
   }};
 }
 
+void require_channel_scales(const Operand& w, int64_t channels, int axis) {
+  const Quantization& q = *w.quantization;
+  const auto count = static_cast<int64_t>(q.scale.size());
+  if (count != 1 && count != channels) {
+    fail(ErrorKind::bad_file, "{} has {} scales for {} output channels", w.name, count, channels);
+  }
+  if (count > 1 && (q.axis < 0 || q.axis >= w.shape.rank() || w.shape[q.axis] != w.shape[axis])) {
+    fail(ErrorKind::bad_file, "{} is quantized along axis {}, expected {}", w.name, q.axis, axis);
+  }
+}
+
 }  // namespace smelt

@@ -96,4 +96,7 @@ Kernel elementwise(int64_t count, F f) {
 /// Copies the first operand's bytes to the first result.
 Kernel copy_kernel(const PrepareArgs& args);
 
+/// bad_file unless weights have one scale, or one per output channel, which lie along `axis`.
+void require_channel_scales(const Operand& w, int64_t channels, int axis);
+
 }  // namespace smelt

@@ -165,8 +165,7 @@ class ComplexFft {
     const Pair ac = M::add(a, c);
     const Pair bd = M::add(b, d);
     const Pair from = M::subtract(a, c);
-    Pair by = M::subtract(b, d);
-    by = {by.imaginary, M::narrow(-Wide(by.real))};  // times -i
+    const Pair by = quarter(M::subtract(b, d));
     y[0] = M::add(ac, bd);
     y[2 * m] = M::subtract(ac, bd);
     y[m] = inverse_ ? M::subtract(from, by) : M::add(from, by);

@@ -130,39 +130,38 @@ void require_counts(const PrepareArgs& args, size_t inputs, size_t outputs) {
        args.inputs.size(), args.outputs.size(), inputs, outputs);
 }
 
-}  // namespace
-
-Kernel prepare_rnn(const PrepareArgs& args) {
-  const auto& a = attributes_of<RnnAttributes>(args);
-  require_counts(args, 5, 1);
+template <class Attributes>
+RnnCell cell_of(const Attributes& a) {
   RnnCell cell;
   cell.asymmetric = a.asymmetric_quantize_inputs;
   cell.activation = a.activation;
-  require_rank(args.input(0), 2, 2);
+  if constexpr (requires { a.time_major; }) cell.time_major = a.time_major;
+  return cell;
+}
+
+/// RNN and UNIDIRECTIONAL_SEQUENCE_RNN.
+template <class Attributes>
+Kernel single_rnn(const PrepareArgs& args, int rank) {
+  require_counts(args, 5, 1);
+  RnnCell cell = cell_of(attributes_of<Attributes>(args));
+  require_rank(args.input(0), rank, rank);
   read_cell(args, cell);
   return rnn_kernel(args, cell);
 }
 
+}  // namespace
+
+Kernel prepare_rnn(const PrepareArgs& args) { return single_rnn<RnnAttributes>(args, 2); }
+
 Kernel prepare_unidirectional_sequence_rnn(const PrepareArgs& args) {
-  const auto& a = attributes_of<SequenceRnnAttributes>(args);
-  require_counts(args, 5, 1);
-  RnnCell cell;
-  cell.asymmetric = a.asymmetric_quantize_inputs;
-  cell.activation = a.activation;
-  cell.time_major = a.time_major;
-  require_rank(args.input(0), 3, 3);
-  read_cell(args, cell);
-  return rnn_kernel(args, cell);
+  return single_rnn<SequenceRnnAttributes>(args, 3);
 }
 
 Kernel prepare_bidirectional_sequence_rnn(const PrepareArgs& args) {
   const auto& a = attributes_of<BidirectionalRnnAttributes>(args);
   require_counts(args, 12, a.merge_outputs ? 1 : 2);
   constexpr size_t kAux = 9, kAuxWeights = 10;
-  RnnCell forward;
-  forward.asymmetric = a.asymmetric_quantize_inputs;
-  forward.activation = a.activation;
-  forward.time_major = a.time_major;
+  RnnCell forward = cell_of(a);
   RnnCell backward = forward;
   backward.weights = 5;
   backward.recurrent = 6;

@@ -74,36 +74,32 @@ Kernel backward_kernel(const PrepareArgs& args, int length) {
           fft->scratch_pairs() * 2 * static_cast<int64_t>(sizeof(T))};
 }
 
-DataType fft_type(const PrepareArgs& args) {
+template <class F>
+Kernel with_fft_type(const PrepareArgs& args, F&& f) {
   require_type(args.input(0), {DataType::int16, DataType::int32, DataType::float32});
   require_same_type(args.input(0), args.output());
-  return args.input(0).type;
+  switch (args.input(0).type) {
+    case DataType::int16:
+      return f(int16_t{});
+    case DataType::int32:
+      return f(int32_t{});
+    default:
+      return f(float{});
+  }
 }
 
 }  // namespace
 
 Kernel prepare_signal_rfft(const PrepareArgs& args) {
   const int length = fft_length(args);
-  switch (fft_type(args)) {
-    case DataType::int16:
-      return forward_kernel<int16_t>(args, length);
-    case DataType::int32:
-      return forward_kernel<int32_t>(args, length);
-    default:
-      return forward_kernel<float>(args, length);
-  }
+  return with_fft_type(args,
+                       [&](auto zero) { return forward_kernel<decltype(zero)>(args, length); });
 }
 
 Kernel prepare_signal_irfft(const PrepareArgs& args) {
   const int length = fft_length(args);
-  switch (fft_type(args)) {
-    case DataType::int16:
-      return backward_kernel<int16_t>(args, length);
-    case DataType::int32:
-      return backward_kernel<int32_t>(args, length);
-    default:
-      return backward_kernel<float>(args, length);
-  }
+  return with_fft_type(args,
+                       [&](auto zero) { return backward_kernel<decltype(zero)>(args, length); });
 }
 
 }  // namespace smelt

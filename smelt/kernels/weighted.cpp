@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "smelt/kernels/litert_rules.h"
+#include "smelt/kernels/operands.h"
 #include "smelt/kernels/packed_bits.h"
 
 namespace smelt {
@@ -48,15 +49,9 @@ void check_bias(Weighted& op, const Operand& bias) {
 
 void check_weight_scales(const Operand& w, int64_t channels, int axis) {
   const Quantization& q = *w.quantization;
-  const auto count = static_cast<int64_t>(q.scale.size());
-  if (count != 1 && count != channels) {
-    fail(ErrorKind::bad_file, "{} has {} scales for {} output channels", w.name, count, channels);
-  }
-  if (count > 1 && (q.axis < 0 || q.axis >= w.shape.rank() || w.shape[q.axis] != w.shape[axis])) {
-    fail(ErrorKind::bad_file, "{} is quantized along axis {}, expected {}", w.name, q.axis, axis);
-  }
+  require_channel_scales(w, channels, axis);
   if (q.zero_point.size() != q.scale.size()) {
-    fail(ErrorKind::bad_file, "{} has {} scales but {} zero points", w.name, count,
+    fail(ErrorKind::bad_file, "{} has {} scales but {} zero points", w.name, q.scale.size(),
          q.zero_point.size());
   }
   for (const float scale : q.scale) {

@@ -33,6 +33,19 @@ struct WindowAttributes {
 /// positive, x is empty, or y's N, Ho or Wo are not what they must be.
 Window make_window(const WindowAttributes& attributes, const Operand& x, const Operand& y);
 
+/// The same for a convolution with attributes `a` and weights w [*,Hf,Wf,*].
+template <class Attributes>
+Window conv_window(const Attributes& a, const Operand& x, const Operand& w, const Operand& y) {
+  return make_window({.padding = a.padding,
+                      .filter_h = w.shape[1],
+                      .filter_w = w.shape[2],
+                      .stride_h = a.stride_h,
+                      .stride_w = a.stride_w,
+                      .dilation_h = a.dilation_h,
+                      .dilation_w = a.dilation_w},
+                     x, y);
+}
+
 /// Filter cells [begin, end) that lie inside an axis of `size`, for a window whose first cell is
 /// at `start` (negative where it begins in the padding).
 struct CellRange {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace smelt {
 namespace {
@@ -38,28 +39,21 @@ void Histogram::add(std::span<const float> values) {
   float largest = 0;
   for (const float value : values) largest = std::max(largest, std::abs(value));
   count_ += static_cast<int64_t>(values.size());
-  if (largest == 0) {
-    zeros_ += static_cast<int64_t>(values.size());
-    return;
-  }
+  if (largest == 0) return;
   widen_to(exponent_for(largest));
   bins_.resize(kBins, 0);
   const double per_width = std::ldexp(1.0, -exponent_);
   for (const float value : values) {
-    if (value == 0) {
-      ++zeros_;
-    } else {
-      const double widths = value * per_width;
-      const auto whole = static_cast<int32_t>(widths);
-      const int32_t floored = whole - (widths < whole ? 1 : 0);  // std::floor is a call
-      ++bins_[static_cast<size_t>(floored + kSide)];
-    }
+    if (value == 0) continue;
+    const double widths = value * per_width;
+    const auto whole = static_cast<int32_t>(widths);
+    const int32_t floored = whole - (widths < whole ? 1 : 0);  // std::floor is a call
+    ++bins_[static_cast<size_t>(floored + kSide)];
   }
 }
 
 void Histogram::merge(const Histogram& other) {
   count_ += other.count_;
-  zeros_ += other.zeros_;
   if (other.bins_.empty()) return;
   Histogram same = other;
   same.widen_to(exponent_);
@@ -68,19 +62,26 @@ void Histogram::merge(const Histogram& other) {
   std::transform(bins_.begin(), bins_.end(), same.bins_.begin(), bins_.begin(), std::plus<>());
 }
 
-double Histogram::centre(size_t bin) const {
-  return std::ldexp(static_cast<double>(bin) - kSide + 0.5, exponent_);
+int64_t Histogram::zeros() const {
+  return count_ - std::accumulate(bins_.begin(), bins_.end(), int64_t{0});
+}
+
+template <class F>
+void Histogram::for_each_bin(F&& f) const {
+  const double width = std::ldexp(1.0, exponent_);
+  for (size_t i = 0; i < bins_.size(); ++i) {
+    if (bins_[i] == 0) continue;
+    f((static_cast<double>(i) - kSide + 0.5) * width, static_cast<double>(bins_[i]));
+  }
 }
 
 double Histogram::clamp_error(double low, double high, double step) const {
   const double inside = step * step / 12;
   double sum = 0;
-  for (size_t i = 0; i < bins_.size(); ++i) {
-    if (bins_[i] == 0) continue;
-    const double value = centre(i);
+  for_each_bin([&](double value, double times) {
     const double beyond = std::max({low - value, value - high, 0.0});
-    sum += static_cast<double>(bins_[i]) * (beyond * beyond + inside);
-  }
+    sum += times * (beyond * beyond + inside);
+  });
   return count_ > 0 ? sum / static_cast<double>(count_) : 0;
 }
 
@@ -88,11 +89,10 @@ double Histogram::variance() const {
   if (count_ == 0) return 0;
   double sum = 0;
   double squares = 0;
-  for (size_t i = 0; i < bins_.size(); ++i) {
-    const double value = centre(i);
-    sum += static_cast<double>(bins_[i]) * value;
-    squares += static_cast<double>(bins_[i]) * value * value;
-  }
+  for_each_bin([&](double value, double times) {
+    sum += times * value;
+    squares += times * value * value;
+  });
   const double n = static_cast<double>(count_);
   return std::max(0.0, squares / n - (sum / n) * (sum / n));
 }

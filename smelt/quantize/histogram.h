@@ -19,7 +19,7 @@ class Histogram {
   void merge(const Histogram& other);
 
   int64_t count() const { return count_; }
-  int64_t zeros() const { return zeros_; }  ///< values that are exactly 0; they are in no bin
+  int64_t zeros() const;  ///< values that are exactly 0; they are in no bin
 
   /// What the mean squared error is where values are rounded to steps of `step` and clamped to
   /// [low, high]: step^2 / 12 inside (0 itself is exact), the distance from the bin's centre to the
@@ -28,13 +28,14 @@ class Histogram {
   double variance() const;  ///< 0 where nothing was added
 
  private:
-  double centre(size_t bin) const;
+  /// Calls f(centre of the bin, values in it) for every bin that holds any.
+  template <class F>
+  void for_each_bin(F&& f) const;
   void widen_to(int exponent);
   int exponent_for(float largest) const;
 
   int exponent_ = -149;  ///< bins are 2^exponent wide
   int64_t count_ = 0;
-  int64_t zeros_ = 0;
   std::vector<int64_t> bins_;  ///< empty or 2 * kSide
 };
 

@@ -115,25 +115,22 @@ void StaticRun::invoke(const StepHook& hook) {
     return;
   }
   hook(-1);
-  const std::vector<Step>& steps = frame.part->steps;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (steps[i].control) {
-      run_control(frame, steps[i]);
-    } else {
-      steps[i].kernel.invoke(frame.calls[i]);
-    }
+  for (size_t i = 0; i < frame.calls.size(); ++i) {
+    run_step(frame, i);
     hook(static_cast<int>(i));
   }
 }
 
 void StaticRun::run(const Frame& frame) {
-  const std::vector<Step>& steps = frame.part->steps;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (steps[i].control) {
-      run_control(frame, steps[i]);
-    } else {
-      steps[i].kernel.invoke(frame.calls[i]);
-    }
+  for (size_t i = 0; i < frame.calls.size(); ++i) run_step(frame, i);
+}
+
+void StaticRun::run_step(const Frame& frame, size_t index) {
+  const Step& step = frame.part->steps[index];
+  if (step.control) {
+    run_control(frame, step);
+  } else {
+    step.kernel.invoke(frame.calls[index]);
   }
 }
 

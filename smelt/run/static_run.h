@@ -52,6 +52,7 @@ class StaticRun {
   static void reset(Frame& frame);
 
   void run(const Frame& frame);
+  void run_step(const Frame& frame, size_t index);
   void run_control(const Frame& caller, const Step& step);
   void run_while(const Frame& caller, const Step& step);
   void run_variable(const Frame& frame, const Step& step);
