@@ -125,7 +125,7 @@ TensorId above(const Layer& layer, TensorId x, float threshold) {
 /// Keras's own formula, for any maximum m, slope s and threshold t (each x counts in one part):
 ///   min(max(x > t ? x : 0, 0), m) - s * max(t - x, 0)
 /// without m the inner maximum is missing, so that a negative t lets negative x through.
-TensorId import_relu(const Layer& layer) {
+Results import_relu(const Layer& layer) {
   GraphWriter& graph = layer.graph;
   const TensorId x = layer.input();
   const std::optional<float> maximum = layer.config.number("max_value");
@@ -150,20 +150,20 @@ TensorId import_relu(const Layer& layer) {
                       graph.binary(OpType::mul, graph.unary(OpType::relu, below), slope));
 }
 
-TensorId import_leaky_relu(const Layer& layer) {
+Results import_leaky_relu(const Layer& layer) {
   const float slope = layer.config.number("alpha", layer.config.number("negative_slope", 0.3f));
   return leaky(layer, layer.input(), slope);
 }
 
-TensorId import_thresholded_relu(const Layer& layer) {
+Results import_thresholded_relu(const Layer& layer) {
   return above(layer, layer.input(), layer.config.number("theta", 1));
 }
 
-TensorId import_elu(const Layer& layer) {
+Results import_elu(const Layer& layer) {
   return scaled_elu(layer, layer.input(), layer.config.number("alpha", 1));
 }
 
-TensorId import_softmax(const Layer& layer) {
+Results import_softmax(const Layer& layer) {
   const TensorId x = layer.input();
   const int rank = layer.graph.shape(x).rank();
   const Json* axis = layer.config.find("axis");
@@ -216,7 +216,7 @@ TensorId apply_activation(const Layer& layer, TensorId x, std::string_view key) 
     Layer inner = layer;
     inner.config = Config(described.at("config"));
     inner.inputs = {x};
-    return row.import(inner);
+    return row.import(inner).values.front();
   }
   fail(ErrorKind::unsupported, "activation \"{}\" is not supported", class_name);
 }

@@ -28,7 +28,7 @@ TensorId bias_or_none(const Layer& layer, size_t position, int32_t channels) {
 }
 
 /// x [N,H,W,C] -> [N,Ho,Wo,filters], kernel [kh,kw,C/groups,filters] in the file.
-TensorId import_conv2d(const Layer& layer) {
+Results import_conv2d(const Layer& layer) {
   const Shape in = layer.input_shape(4);
   const Geometry g = read_geometry(layer, in);
   const int32_t filters = layer.config.integer("filters");
@@ -77,14 +77,14 @@ TensorId depthwise(const Layer& layer, const Geometry& g, TensorId bias) {
                         {1, g.out_h, g.out_w, channels});
 }
 
-TensorId import_depthwise_conv2d(const Layer& layer) {
+Results import_depthwise_conv2d(const Layer& layer) {
   const Geometry g = read_geometry(layer, layer.input_shape(4));
   const TensorId bias = bias_or_none(layer, 1, depthwise_channels(layer));
   return apply_activation(layer, depthwise(layer, g, bias));
 }
 
 /// A depthwise convolution without bias, then one of size 1x1 with it.
-TensorId import_separable_conv2d(const Layer& layer) {
+Results import_separable_conv2d(const Layer& layer) {
   const Geometry g = read_geometry(layer, layer.input_shape(4));
   const int32_t filters = layer.config.integer("filters");
   const TensorId spread = depthwise(layer, g, TensorId::none);

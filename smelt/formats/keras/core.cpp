@@ -4,7 +4,7 @@ namespace smelt::keras {
 namespace {
 
 /// x [..., I] -> [..., units]; kernel [I, units] in the file, [units, I] in the graph.
-TensorId import_dense(const Layer& layer) {
+Results import_dense(const Layer& layer) {
   Shape shape = layer.graph.shape(layer.input());
   if (shape.rank() < 2) fail(ErrorKind::bad_file, "its input {} is a scalar", to_string(shape));
   const int32_t in = shape.back();
@@ -21,7 +21,7 @@ TensorId import_dense(const Layer& layer) {
   return apply_activation(layer, y);
 }
 
-TensorId import_dropout(const Layer& layer) {
+Results import_dropout(const Layer& layer) {
   const float rate = layer.config.number("rate", 0);
   if (rate < 0 || rate > 1) fail(ErrorKind::bad_file, "\"rate\" is {}, not in [0, 1]", rate);
   return layer.graph.op(OpType::dropout, {layer.input()}, DropoutAttributes{.rate = rate},
@@ -29,9 +29,9 @@ TensorId import_dropout(const Layer& layer) {
 }
 
 /// Noise and penalties act in training only, and training form has no op for them.
-TensorId import_identity(const Layer& layer) { return layer.input(); }
+Results import_identity(const Layer& layer) { return layer.input(); }
 
-TensorId import_activation(const Layer& layer) {
+Results import_activation(const Layer& layer) {
   layer.config.at("activation");
   return apply_activation(layer, layer.input());
 }

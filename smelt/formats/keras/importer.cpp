@@ -182,9 +182,9 @@ std::vector<TensorId> Importer::run_layer(const LayerSpec& spec, std::vector<Ten
                     .keras_version = keras_version_,
                     .weight = weight};
   if (spec.class_name != "InputLayer") check_policy(layer);
-  const TensorId result = import(layer);
-  graph_.end_layer(result);
-  return {result};
+  const Results results = import(layer);
+  graph_.end_layer(results.values);
+  return results.values;
 }
 
 TensorId Importer::import_weight(const LayerSpec& spec, const Scope& scope,

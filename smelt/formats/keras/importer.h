@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "smelt/formats/keras/graph_writer.h"
+#include "smelt/formats/common/graph_writer.h"
 #include "smelt/formats/keras/keras.h"
 #include "smelt/formats/keras/layer.h"
 #include "smelt/formats/keras/structure.h"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "smelt/base/error.h"
+#include "smelt/formats/common/graph_writer.h"
 #include "smelt/formats/keras/config.h"
-#include "smelt/formats/keras/graph_writer.h"
 #include "smelt/formats/keras/weights.h"
 
 namespace smelt::keras {
@@ -57,7 +57,15 @@ int32_t output_size(int32_t in, int32_t size, int32_t stride, int32_t dilation, 
 /// The activation that the layer's setting `key` names, behind `x`; `x` itself for linear or none.
 TensorId apply_activation(const Layer& layer, TensorId x, std::string_view key = "activation");
 
-using ImportLayer = TensorId (*)(const Layer& layer);
+/// What a call of a layer gives: mostly one tensor.
+struct Results {
+  Results(TensorId value) : values{value} {}  // NOLINT: most importers return their tensor
+  explicit Results(std::vector<TensorId> many) : values(std::move(many)) {}
+
+  std::vector<TensorId> values;
+};
+
+using ImportLayer = Results (*)(const Layer& layer);
 
 /// The import of a class, null where Smelt has none. Families of layers are in files of their own.
 ImportLayer find_importer(std::string_view class_name);

@@ -21,24 +21,24 @@ TensorId chain(const Layer& layer, OpType type) {
   return result;
 }
 
-TensorId import_add(const Layer& layer) { return chain(layer, OpType::add); }
-TensorId import_multiply(const Layer& layer) { return chain(layer, OpType::mul); }
-TensorId import_maximum(const Layer& layer) { return chain(layer, OpType::maximum); }
-TensorId import_minimum(const Layer& layer) { return chain(layer, OpType::minimum); }
+Results import_add(const Layer& layer) { return chain(layer, OpType::add); }
+Results import_multiply(const Layer& layer) { return chain(layer, OpType::mul); }
+Results import_maximum(const Layer& layer) { return chain(layer, OpType::maximum); }
+Results import_minimum(const Layer& layer) { return chain(layer, OpType::minimum); }
 
-TensorId import_subtract(const Layer& layer) {
+Results import_subtract(const Layer& layer) {
   if (layer.inputs.size() != 2) {
     fail(ErrorKind::bad_file, "it has {} inputs instead of two", layer.inputs.size());
   }
   return chain(layer, OpType::sub);
 }
 
-TensorId import_average(const Layer& layer) {
+Results import_average(const Layer& layer) {
   const TensorId sum = chain(layer, OpType::add);
   return layer.graph.binary(OpType::mul, sum, 1.0f / static_cast<float>(layer.inputs.size()));
 }
 
-TensorId import_concatenate(const Layer& layer) {
+Results import_concatenate(const Layer& layer) {
   if (layer.inputs.empty()) fail(ErrorKind::bad_file, "it has no inputs");
   Shape shape = layer.graph.shape(layer.inputs[0]);
   const Json* setting = layer.config.find("axis");

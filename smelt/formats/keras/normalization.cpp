@@ -15,7 +15,7 @@ int read_axis(const Layer& layer, int rank) {
 }
 
 /// Weights in the order of the file: gamma, beta (where they exist), mean, variance.
-TensorId import_batch_normalization(const Layer& layer) {
+Results import_batch_normalization(const Layer& layer) {
   const Shape shape = layer.graph.shape(layer.input());
   const int axis = read_axis(layer, shape.rank());
   if (axis != shape.rank() - 1) {

@@ -30,10 +30,10 @@ TensorId global_pool(const Layer& layer, OpType type) {
                         keep ? Shape{1, 1, 1, in[3]} : Shape{1, in[3]});
 }
 
-TensorId import_max_pooling(const Layer& layer) { return pool(layer, OpType::max_pool_2d); }
-TensorId import_average_pooling(const Layer& layer) { return pool(layer, OpType::average_pool_2d); }
-TensorId import_global_max(const Layer& layer) { return global_pool(layer, OpType::reduce_max); }
-TensorId import_global_average(const Layer& layer) { return global_pool(layer, OpType::mean); }
+Results import_max_pooling(const Layer& layer) { return pool(layer, OpType::max_pool_2d); }
+Results import_average_pooling(const Layer& layer) { return pool(layer, OpType::average_pool_2d); }
+Results import_global_max(const Layer& layer) { return global_pool(layer, OpType::reduce_max); }
+Results import_global_average(const Layer& layer) { return global_pool(layer, OpType::mean); }
 
 constexpr TableRow kRows[] = {
     {"MaxPooling2D", import_max_pooling},

@@ -14,7 +14,7 @@ TensorId reshape(const Layer& layer, const std::vector<int32_t>& sample) {
                         ReshapeAttributes{.new_shape = target}, shape);
 }
 
-TensorId import_flatten(const Layer& layer) {
+Results import_flatten(const Layer& layer) {
   require_channels_last(layer);
   const Shape& shape = layer.graph.shape(layer.input());
   const int64_t size = shape.elements(1, shape.rank());
@@ -22,7 +22,7 @@ TensorId import_flatten(const Layer& layer) {
 }
 
 /// One axis of the target may be -1.
-TensorId import_reshape(const Layer& layer) {
+Results import_reshape(const Layer& layer) {
   const Shape& in = layer.graph.shape(layer.input());
   std::vector<int32_t> sample;
   int64_t known = 1;
@@ -66,7 +66,7 @@ std::array<std::array<int32_t, 2>, 2> read_sides(const Layer& layer) {
   return sides;
 }
 
-TensorId import_zero_padding(const Layer& layer) {
+Results import_zero_padding(const Layer& layer) {
   require_channels_last(layer);
   const Shape in = layer.input_shape(4);
   const auto sides = read_sides(layer);

@@ -1,10 +1,10 @@
-#include "smelt/formats/keras/graph_writer.h"
+#include "smelt/formats/common/graph_writer.h"
 
 #include <algorithm>
 
 #include "smelt/ir/verify.h"
 
-namespace smelt::keras {
+namespace smelt {
 namespace {
 
 std::string lower(std::string_view text) {
@@ -34,8 +34,12 @@ void GraphWriter::begin_layer(const std::string& name) {
   first_new_tensor_ = tensor_count_;
 }
 
-void GraphWriter::end_layer(TensorId result) {
-  if (result.value >= first_new_tensor_) graph_.tensor(result).name = unique(call_name_);
+void GraphWriter::end_layer(std::span<const TensorId> results) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].value < first_new_tensor_) continue;
+    graph_.tensor(results[i]).name =
+        unique(i == 0 ? call_name_ : fmt::format("{}:{}", call_name_, i));
+  }
 }
 
 TensorId GraphWriter::input(const std::string& name, DataType type, Shape shape) {
@@ -104,4 +108,4 @@ Graph GraphWriter::finish(std::vector<TensorId> inputs, std::vector<TensorId> ou
   return std::move(graph_);
 }
 
-}  // namespace smelt::keras
+}  // namespace smelt

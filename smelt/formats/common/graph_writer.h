@@ -1,12 +1,13 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "smelt/ir/model.h"
 
-namespace smelt::keras {
+namespace smelt {
 
 /// Appends what layers compute to a graph; tensors and ops get the layer that is being imported as
 /// their origin. Shapes passed in have the batch axis in front, of size 1.
@@ -14,8 +15,9 @@ class GraphWriter {
  public:
   /// Starts a call of layer `name`; the second call of a layer is told apart in tensor names.
   void begin_layer(const std::string& name);
-  /// Ends it: `result` gets the layer's name where this call has computed it.
-  void end_layer(TensorId result);
+  /// Ends it: the results that this call has computed get the layer's name, ":1", ":2" ... behind
+  /// it from the second on.
+  void end_layer(std::span<const TensorId> results);
 
   TensorId input(const std::string& name, DataType type, Shape shape);
 
@@ -53,4 +55,4 @@ class GraphWriter {
   std::map<std::string, int> names_;
 };
 
-}  // namespace smelt::keras
+}  // namespace smelt
