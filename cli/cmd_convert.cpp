@@ -1,6 +1,5 @@
 #include "command.h"
 #include "model_options.h"
-#include "smelt/base/file.h"
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/report/table.h"
 
@@ -15,9 +14,7 @@ struct ConvertOptions {
 
 int run_convert(const ConvertOptions& options, Terminal& terminal) {
   const Model model = load_for_inference(options.model);
-  const std::vector<uint8_t> file = tflite::serialize(model);
-  write_file(options.out, file);
-  const auto bytes = static_cast<int64_t>(file.size());
+  const int64_t bytes = tflite::save(model, options.out);
   terminal.print("{}: {} -> {}: {}\n", options.model.path, format_bytes(model.source.file_bytes),
                  options.out, format_bytes(bytes));
   write_json(options.common, {{"input", options.model.path},

@@ -1,7 +1,6 @@
 #include "command.h"
 #include "comparison.h"
 #include "model_options.h"
-#include "smelt/base/file.h"
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/quantize/quantize.h"
 #include "smelt/report/json.h"
@@ -70,20 +69,19 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
   if (criteria.max_drop && options.evaluate.empty()) {
     fail(ErrorKind::bad_argument, "--max-drop needs --evaluate DATA");
   }
-  const Model source = load_model(options.model);
   const DatasetPtr data = open_data(options.calibrate, options.data);
-  const QuantizeResult result = quantize(source, data, quantize_options(options, terminal));
+  const QuantizeResult result =
+      quantize(load_model(options.model), data, quantize_options(options, terminal));
 
-  const std::vector<uint8_t> file = tflite::serialize(result.model, {.source_metadata = false});
-  write_file(options.out, file);
-  const auto float_bytes = static_cast<int64_t>(tflite::serialize(result.float_model).size());
-  const auto out_bytes = static_cast<int64_t>(file.size());
+  const int64_t out_bytes = tflite::save(result.model, options.out, {.source_metadata = false});
+  const int64_t float_bytes = tflite::file_bytes(result.float_model);
+  const int64_t source_bytes = result.float_model.source.file_bytes;
   terminal.print("{} -> {}, calibrated on {} samples\n", options.model.path, options.out,
                  result.stats.samples);
-  terminal.print("{}", size_line(source.source.file_bytes, float_bytes, out_bytes));
+  terminal.print("{}", size_line(source_bytes, float_bytes, out_bytes));
 
   nlohmann::json json = {{"input", options.model.path},
-                         {"input_bytes", source.source.file_bytes},
+                         {"input_bytes", source_bytes},
                          {"float_tflite_bytes", float_bytes},
                          {"output", options.out},
                          {"output_bytes", out_bytes},
@@ -95,7 +93,7 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
     code = evaluate_both(options, criteria, result.float_model, float_bytes, terminal, json);
   } else {
     const Measured small{.bytes = out_bytes};
-    code = report_verdicts(judge(criteria, source.source.file_bytes, {}, small), terminal, json);
+    code = report_verdicts(judge(criteria, source_bytes, {}, small), terminal, json);
   }
   write_json(options.common, json);
   return code;

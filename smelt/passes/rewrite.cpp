@@ -61,10 +61,15 @@ void set_float_operand(Graph& graph, OpId id, size_t index, Shape shape,
   Tensor tensor = Tensor::constant(old ? old->name : fmt::format("{}/{}", layer, role),
                                    std::move(shape), values);
   tensor.origin = old ? old->origin : op.origin;
+  const TensorId replaced = op.input(index);
   std::vector<TensorId> inputs = op.inputs;
   if (inputs.size() <= index) inputs.resize(index + 1, TensorId::none);
   inputs[index] = graph.add_tensor(std::move(tensor));
   graph.set_op_inputs(id, std::move(inputs));
+  // At once, not in remove_dead: large models would hold their weights twice until then.
+  const bool used = replaced && (graph.is_output(replaced) || graph.is_input(replaced) ||
+                                 !graph.consumers(replaced).empty());
+  if (replaced && !used) graph.erase(replaced);
 }
 
 void set_activation(Attributes& attributes, Activation activation) {

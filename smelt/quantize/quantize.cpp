@@ -4,9 +4,8 @@
 
 namespace smelt {
 
-QuantizeResult quantize(const Model& model, const DatasetPtr& data,
-                        const QuantizeOptions& options) {
-  QuantizeResult result{.float_model = model};
+QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options) {
+  QuantizeResult result{.float_model = std::move(model)};
   Model& prepared = result.float_model;
   for (Graph& graph : prepared.graphs) expand_constants(graph);
   result.passes = run_pipeline(prepared, inference_pipeline(), options.pipeline);

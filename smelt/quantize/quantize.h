@@ -25,7 +25,6 @@ struct QuantizeResult {
 
 /// Post-training quantization from a model as loaded: inference pipeline, calibration, plan,
 /// application. Errors are those of the stages.
-QuantizeResult quantize(const Model& model, const DatasetPtr& data,
-                        const QuantizeOptions& options = {});
+QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options = {});
 
 }  // namespace smelt

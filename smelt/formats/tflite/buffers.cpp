@@ -35,6 +35,16 @@ Offset<schema::Buffer> write_data(flatbuffers::FlatBufferBuilder& builder, ByteV
   return schema::CreateBuffer(builder, data);
 }
 
+/// The same with room in the place of the data.
+Offset<schema::Buffer> write_gap(flatbuffers::FlatBufferBuilder& builder, const Buffer& data,
+                                 std::vector<Gap>& gaps) {
+  builder.ForceVectorAlignment(data.size(), 1, BufferTable::kAlignment);
+  uint8_t* room = nullptr;
+  const auto vector = builder.CreateUninitializedVector<uint8_t>(data.size(), &room);
+  gaps.push_back({builder.GetSize() - sizeof(flatbuffers::uoffset_t), data});
+  return schema::CreateBuffer(builder, vector);
+}
+
 }  // namespace
 
 std::vector<StoredBuffer> read_buffers(const schema::Model& model, const FileBytes& file,
@@ -93,10 +103,13 @@ uint64_t BufferTable::bytes() const {
 // A flatbuffer grows towards its front, so the last buffer is written first.
 
 Offset<flatbuffers::Vector<Offset<schema::Buffer>>> BufferTable::write_inline(
-    flatbuffers::FlatBufferBuilder& builder) const {
+    flatbuffers::FlatBufferBuilder& builder, std::vector<Gap>& gaps) const {
+  constexpr size_t kWorthAGap = 4096;  // each costs a write
   std::vector<Offset<schema::Buffer>> tables(entries_.size() + 1);
   for (size_t i = entries_.size(); i > 0; --i) {
-    tables[i] = write_data(builder, entries_[i - 1].data.bytes());
+    const Buffer& data = entries_[i - 1].data;
+    tables[i] = data.size() < kWorthAGap ? write_data(builder, data.bytes())
+                                         : write_gap(builder, data, gaps);
   }
   tables[0] = schema::CreateBuffer(builder);
   return builder.CreateVector(tables);

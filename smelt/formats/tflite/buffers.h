@@ -34,6 +34,13 @@ std::vector<StoredBuffer> read_buffers(const schema::Model& model, const FileByt
 /// `buffer`, copied where its address is no multiple of what `alignment` asks.
 Buffer aligned(const Buffer& buffer, size_t alignment);
 
+/// Content that belongs into the flatbuffer and was left out of it, so that large constants are not
+/// copied: its first byte stands `from_end` bytes before the flatbuffer's end.
+struct Gap {
+  uint64_t from_end;
+  Buffer data;
+};
+
 /// Collects the constants of a model being written, equal ones once, and writes Model.buffers.
 class BufferTable {
  public:
@@ -47,9 +54,10 @@ class BufferTable {
   /// All content, with the padding that alignment may cost.
   uint64_t bytes() const;
 
-  /// The table with the data in it.
+  /// The table with the data in it, but for gaps of that size, which are appended to `gaps` from
+  /// the end of the flatbuffer to its begin.
   flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<schema::Buffer>>> write_inline(
-      flatbuffers::FlatBufferBuilder& builder) const;
+      flatbuffers::FlatBufferBuilder& builder, std::vector<Gap>& gaps) const;
   /// The table with the data of `add` at position `begin` of the file and behind; see `outside`.
   flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<schema::Buffer>>> write_outside(
       flatbuffers::FlatBufferBuilder& builder, uint64_t begin) const;

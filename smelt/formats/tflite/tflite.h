@@ -45,7 +45,11 @@ struct SaveOptions {
 /// verify, unsupported where it holds ops in training form.
 std::vector<uint8_t> serialize(const Model& model, const SaveOptions& options = {});
 
-/// The same into a file, which appears whole or not at all.
-void save(const Model& model, const std::filesystem::path& path, const SaveOptions& options = {});
+/// How large that is, without making it.
+int64_t file_bytes(const Model& model, const SaveOptions& options = {});
+
+/// The same into a file, which appears whole or not at all; its size.
+int64_t save(const Model& model, const std::filesystem::path& path,
+             const SaveOptions& options = {});
 
 }  // namespace smelt::tflite

@@ -306,6 +306,7 @@ class Writer {
 /// The parts of a file, in order.
 struct File {
   FlatBufferBuilder flatbuffer{1024};
+  std::vector<Gap> gaps;  ///< in the flatbuffer, from its end to its begin
   std::vector<Buffer> outside;
   std::vector<uint8_t> trailing;
 };
@@ -322,7 +323,7 @@ File build(const Model& model, const SaveOptions& options) {
   uint64_t size = 0;
   if (tables + content <= options.inline_limit) {
     file.flatbuffer = FlatBufferBuilder(tables + content);
-    writer.write(file.flatbuffer, writer.buffers().write_inline(file.flatbuffer));
+    writer.write(file.flatbuffer, writer.buffers().write_inline(file.flatbuffer, file.gaps));
     size = file.flatbuffer.GetSize();
   } else {
     // Positions of constants depend on the size of the tables, which does not depend on them.
@@ -343,7 +344,15 @@ File build(const Model& model, const SaveOptions& options) {
 template <class Put>
 void emit(const File& file, Put&& put) {
   static constexpr uint8_t kZeros[kAlignment] = {};
-  put(ByteView(file.flatbuffer.GetBufferPointer(), file.flatbuffer.GetSize()));
+  const ByteView flatbuffer(file.flatbuffer.GetBufferPointer(), file.flatbuffer.GetSize());
+  size_t done = 0;
+  for (auto gap = file.gaps.rbegin(); gap != file.gaps.rend(); ++gap) {
+    const size_t begin = flatbuffer.size() - gap->from_end;
+    put(flatbuffer.subspan(done, begin - done));
+    put(gap->data.bytes());
+    done = begin + gap->data.size();
+  }
+  put(flatbuffer.subspan(done));
   if (!file.outside.empty()) put(ByteView(kZeros, padding_after(file.flatbuffer.GetSize())));
   for (const Buffer& buffer : file.outside) {
     put(buffer.bytes());
@@ -361,14 +370,23 @@ std::vector<uint8_t> serialize(const Model& model, const SaveOptions& options) {
   return bytes;
 }
 
-void save(const Model& model, const std::filesystem::path& path, const SaveOptions& options) {
-  with_context([&] { return fmt::format("while writing {}", path.string()); },
-               [&] {
-                 const File file = build(model, options);
-                 AtomicFile target(path);
-                 emit(file, [&](ByteView piece) { target.write(piece); });
-                 target.commit();
-               });
+int64_t file_bytes(const Model& model, const SaveOptions& options) {
+  int64_t size = 0;
+  emit(build(model, options), [&](ByteView piece) { size += static_cast<int64_t>(piece.size()); });
+  return size;
+}
+
+int64_t save(const Model& model, const std::filesystem::path& path, const SaveOptions& options) {
+  const File file = with_context([&] { return fmt::format("while writing {}", path.string()); },
+                                 [&] { return build(model, options); });
+  AtomicFile target(path);
+  int64_t size = 0;
+  emit(file, [&](ByteView piece) {
+    target.write(piece);
+    size += static_cast<int64_t>(piece.size());
+  });
+  target.commit();
+  return size;
 }
 
 }  // namespace smelt::tflite
