@@ -15,7 +15,7 @@ std::string lower(std::string_view text) {
 
 /// Unknown batch, the rest as it is.
 Shape signature_of(Shape shape) {
-  shape[0] = Shape::kUnknown;
+  if (shape.rank() > 0) shape[0] = Shape::kUnknown;
   return shape;
 }
 
@@ -29,16 +29,16 @@ std::string GraphWriter::unique(std::string name) {
 
 void GraphWriter::begin_layer(const std::string& name) {
   const int call = calls_[name]++;
-  origin_ = name;
-  call_name_ = call == 0 ? name : fmt::format("{}/call{}", name, call);
-  first_new_tensor_ = tensor_count_;
+  layer_.origin = name;
+  layer_.call_name = call == 0 ? name : fmt::format("{}/call{}", name, call);
+  layer_.first_new_tensor = tensor_count_;
 }
 
 void GraphWriter::end_layer(std::span<const TensorId> results) {
   for (size_t i = 0; i < results.size(); ++i) {
-    if (results[i].value < first_new_tensor_) continue;
+    if (results[i].value < layer_.first_new_tensor) continue;
     graph_.tensor(results[i]).name =
-        unique(i == 0 ? call_name_ : fmt::format("{}:{}", call_name_, i));
+        unique(i == 0 ? layer_.call_name : fmt::format("{}:{}", layer_.call_name, i));
   }
 }
 
@@ -63,17 +63,17 @@ TensorId GraphWriter::op(OpType type, std::vector<TensorId> inputs, Attributes a
   if (shape.elements() > kMaxElements) {
     fail(ErrorKind::unsupported, "its output {} is too large", to_string(shape));
   }
-  Tensor tensor{.name = unique(fmt::format("{}/{}", call_name_, lower(smelt::name(type)))),
+  Tensor tensor{.name = unique(fmt::format("{}/{}", layer_.call_name, lower(smelt::name(type)))),
                 .type = out_type,
                 .shape = shape,
-                .origin = origin_};
+                .origin = layer_.origin};
   tensor.shape_signature = signature_of(std::move(shape));
   const TensorId result = add(std::move(tensor));
   graph_.add_op({.type = type,
                  .inputs = std::move(inputs),
                  .outputs = {result},
                  .attributes = std::move(attributes),
-                 .origin = origin_});
+                 .origin = layer_.origin});
   return result;
 }
 
@@ -87,17 +87,17 @@ TensorId GraphWriter::binary(OpType type, TensorId x, TensorId y) {
 
 TensorId GraphWriter::constant(Tensor tensor) {
   tensor.name = unique(tensor.name);
-  tensor.origin = origin_;
+  tensor.origin = layer_.origin;
   return add(std::move(tensor));
 }
 
 TensorId GraphWriter::scalar(float value) {
-  return constant(Tensor::constant<float>(call_name_ + "/constant", {}, {value}));
+  return constant(Tensor::constant<float>(layer_.call_name + "/constant", {}, {value}));
 }
 
 TensorId GraphWriter::ints(const std::string& role, const std::vector<int32_t>& values,
                            Shape shape) {
-  return constant(Tensor::constant(call_name_ + "/" + role, std::move(shape), values));
+  return constant(Tensor::constant(layer_.call_name + "/" + role, std::move(shape), values));
 }
 
 Graph GraphWriter::finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) && {

@@ -19,6 +19,15 @@ class GraphWriter {
   /// it from the second on.
   void end_layer(std::span<const TensorId> results);
 
+  /// The layer whose ops are being written, for going back to it behind layers inside of it.
+  struct LayerNames {
+    std::string origin;     ///< the layer
+    std::string call_name;  ///< the layer and the number of its call
+    int32_t first_new_tensor = 0;
+  };
+  const LayerNames& layer() const { return layer_; }
+  void set_layer(LayerNames layer) { layer_ = std::move(layer); }
+
   TensorId input(const std::string& name, DataType type, Shape shape);
 
   /// An op with one result. unsupported where the result is absurdly large.
@@ -38,7 +47,7 @@ class GraphWriter {
 
   const Shape& shape(TensorId id) const { return graph_.tensor(id).shape; }
   DataType type(TensorId id) const { return graph_.tensor(id).type; }
-  const std::string& origin() const { return origin_; }
+  const std::string& origin() const { return layer_.origin; }
 
   Graph finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) &&;
 
@@ -47,10 +56,8 @@ class GraphWriter {
   TensorId add(Tensor tensor);
 
   Graph graph_;
-  std::string origin_;     ///< the layer
-  std::string call_name_;  ///< the layer and the number of its call
+  LayerNames layer_;
   int32_t tensor_count_ = 0;
-  int32_t first_new_tensor_ = 0;
   std::map<std::string, int> calls_;
   std::map<std::string, int> names_;
 };

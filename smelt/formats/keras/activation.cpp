@@ -40,14 +40,6 @@ TensorId softmax(const Layer& layer, TensorId x) {
   return layer.graph.op(OpType::softmax, {x}, SoftmaxAttributes{.beta = 1}, shape);
 }
 
-TensorId transpose(const Layer& layer, TensorId x, const std::vector<int32_t>& order) {
-  const Shape shape = layer.graph.shape(x);
-  std::vector<int32_t> dims;
-  for (const int32_t axis : order) dims.push_back(shape[axis]);
-  const TensorId operand = layer.graph.ints("order", order, {shape.rank()});
-  return layer.graph.op(OpType::transpose, {x, operand}, NoAttributes{}, Shape(std::move(dims)));
-}
-
 /// Keras 2: clip(0.2 x + 0.5, 0, 1). Keras 3: relu6(x + 3) / 6.
 TensorId hard_sigmoid(const Layer& layer, TensorId x) {
   GraphWriter& graph = layer.graph;
@@ -179,7 +171,7 @@ Results import_softmax(const Layer& layer) {
   std::vector<int32_t> order(static_cast<size_t>(rank));
   for (int i = 0; i < rank; ++i) order[static_cast<size_t>(i)] = i;
   std::swap(order[static_cast<size_t>(along)], order.back());  // its own inverse
-  return transpose(layer, softmax(layer, transpose(layer, x, order)), order);
+  return transposed(layer, softmax(layer, transposed(layer, x, order)), order);
 }
 
 constexpr TableRow kRows[] = {

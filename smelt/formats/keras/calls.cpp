@@ -11,6 +11,8 @@ constexpr int64_t kMaxIndex = 1 << 20;
 
 bool is_ref(const Json& json) { return json.is_array() && json.size() >= 3 && json[0].is_string(); }
 
+Json tensor_json(size_t index) { return {{"$tensor", index}}; }
+
 }  // namespace
 
 CallReader::NamedRef CallReader::read_ref(const Json& json) {
@@ -20,59 +22,78 @@ CallReader::NamedRef CallReader::read_ref(const Json& json) {
           static_cast<size_t>(as_integer(json[2], 0, kMaxIndex, "number of an output"))};
 }
 
-/// Keyword arguments that change nothing at inference may stand there.
-void CallReader::check_keywords(const Json& keywords) {
-  if (!keywords.is_object()) return;
-  for (const auto& [key, value] : keywords.items()) {
-    const bool harmless = value.is_null() || (key == "training" && value == Json(false)) ||
-                          (key == "name" && value.is_string());
-    if (!harmless) {
-      fail(ErrorKind::unsupported, "it is called with {}={}, which is not supported", key,
-           value.is_primitive() ? value.dump() : "...");
+/// A list in a keyword that looks like a tensor must name a layer to be one.
+bool CallReader::is_known_ref(const Json& value) const {
+  return is_ref(value) && value[1].is_number_integer() && value[2].is_number_integer() &&
+         index_.contains(value[0].get_ref<const std::string&>());
+}
+
+Json CallReader::read_keywords(const Json& value, NamedCall& call) const {
+  if (is_known_ref(value)) {
+    call.refs.push_back(read_ref(value));
+    return tensor_json(call.refs.size() - 1);
+  }
+  if (!value.is_structured()) return value;
+  Json result = value;
+  for (Json& element : result) element = read_keywords(Json(element), call);
+  return result;
+}
+
+/// The first argument; the keywords of the call hang on any tensor in it.
+Json CallReader::read_keras2(const Json& value, NamedCall& call, Json& keywords) const {
+  if (is_ref(value)) {
+    if (value.size() > 3 && value[3].is_object() && !value[3].empty()) keywords = value[3];
+    if (value[0] == "_CONSTANT_VALUE") return value[2];
+    call.refs.push_back(read_ref(value));
+    return tensor_json(call.refs.size() - 1);
+  }
+  if (!value.is_structured()) {
+    fail(ErrorKind::bad_file, "a call does not name [layer, call, output]");
+  }
+  Json result = value;
+  for (Json& element : result) element = read_keras2(Json(element), call, keywords);
+  return result;
+}
+
+Json CallReader::read_keras3(const Json& value, NamedCall& call) const {
+  if (!value.is_structured()) return value;
+  if (value.is_object() && Config(value).find("class_name") != nullptr &&
+      value.at("class_name") == "__keras_tensor__") {
+    call.refs.push_back(read_ref(Config(Config(value).at("config")).at("keras_history")));
+    return tensor_json(call.refs.size() - 1);
+  }
+  Json result = value;
+  for (Json& element : result) element = read_keras3(Json(element), call);
+  return result;
+}
+
+CallReader::NamedCall CallReader::read_call(const Json& node) const {
+  NamedCall result;
+  LayerCall& call = result.call;
+  if (node.is_object() && node.contains("args")) {
+    call.positional = read_keras3(node.at("args"), result);
+    call.positional_inputs = result.refs.size();
+    if (const Json* keywords = Config(node).find("kwargs")) {
+      call.keywords = read_keras3(*keywords, result);
     }
+    return result;
   }
-}
-
-/// Keras 3: tensors are objects that remember where they come from, anywhere in the arguments.
-void CallReader::read_arguments(const Json& value, std::vector<NamedRef>& refs) {
-  if (value.is_array()) {
-    for (const Json& element : value) read_arguments(element, refs);
-    return;
-  }
-  if (!value.is_object() || Config(value).string("class_name", "") != "__keras_tensor__") {
-    fail(ErrorKind::unsupported, "it is called with an argument that is no tensor");
-  }
-  refs.push_back(read_ref(Config(Config(value).at("config")).at("keras_history")));
-}
-
-void CallReader::read_call(const Json& node, std::vector<NamedRef>& refs) {
-  if (node.is_object()) {
-    if (const Json* keywords = Config(node).find("kwargs")) check_keywords(*keywords);
-    read_arguments(Config(node).at("args"), refs);
-    return;
-  }
-  if (is_ref(node)) {  // one input, not in a list of its own
-    if (node.size() > 3) check_keywords(node[3]);
-    refs.push_back(read_ref(node));
-    return;
-  }
-  for (const Json& input : as_array(node, "a call")) {
-    if (is_ref(input) && input.size() > 3) check_keywords(input[3]);
-    refs.push_back(read_ref(input));
-  }
+  Json keywords = Json::object();
+  Json argument = read_keras2(node, result, keywords);
+  // One tensor is written as a list of one.
+  if (argument.is_array() && argument.size() == 1) argument = Json(argument[0]);
+  call.positional = Json::array({std::move(argument)});
+  call.positional_inputs = result.refs.size();
+  call.keywords = read_keywords(keywords, result);
+  return result;
 }
 
 void CallReader::add_layer(const std::string& name, bool is_model, const Json* nodes) {
-  Layer layer{name, is_model, {}};
-  if (nodes != nullptr) {
-    for (const Json& node : as_array(*nodes, "\"inbound_nodes\"")) {
-      read_call(node, layer.calls.emplace_back());
-    }
-  }
+  if (nodes != nullptr) as_array(*nodes, "\"inbound_nodes\"");
   if (!index_.emplace(name, layers_.size()).second) {
     fail(ErrorKind::bad_file, "two layers have this name");
   }
-  layers_.push_back(std::move(layer));
+  layers_.push_back({name, is_model, nodes});
 }
 
 /// "input_layers" and "output_layers": a list of references, a single one, or a dictionary.
@@ -84,25 +105,6 @@ void CallReader::read_refs(const Json& value, std::vector<NamedRef>& refs) {
   } else {
     fail(ErrorKind::bad_file, "inputs or outputs of the model are malformed");
   }
-}
-
-/// A model that is used as a layer counts its calls from 1 where it was built from inputs (call 0
-/// is its own definition, which is not listed), so the numbers in references decide.
-std::vector<size_t> CallReader::first_calls(const std::vector<NamedRef>& outputs) const {
-  std::vector<size_t> first(layers_.size(), 0);
-  const auto look = [&](const std::vector<NamedRef>& refs) {
-    for (const NamedRef& ref : refs) {
-      const auto found = index_.find(ref.layer);
-      if (found == index_.end()) continue;
-      const Layer& layer = layers_[found->second];
-      if (layer.is_model && ref.call >= layer.calls.size()) first[found->second] = 1;
-    }
-  };
-  for (const Layer& layer : layers_) {
-    for (const auto& call : layer.calls) look(call);
-  }
-  look(outputs);
-  return first;
 }
 
 TensorRef CallReader::find(const ModelSpec& model, const NamedRef& ref,
@@ -126,17 +128,40 @@ void CallReader::resolve(ModelSpec& model, const Json& inputs, const Json& outpu
   std::vector<NamedRef> output_refs;
   read_refs(inputs, input_refs);
   read_refs(outputs, output_refs);
-  const std::vector<size_t> first_call = first_calls(output_refs);
-  for (size_t i = 0; i < layers_.size(); ++i) model.layers[i].calls.resize(layers_[i].calls.size());
+  std::vector<std::vector<NamedCall>> calls(layers_.size());
+  const auto in_layer = [&](size_t i, auto&& body) {
+    with_context([&] { return "layer " + layers_[i].name; }, body);
+  };
   for (size_t i = 0; i < layers_.size(); ++i) {
-    with_context([&] { return fmt::format("layer {}", layers_[i].name); },
-                 [&] {
-                   for (size_t c = 0; c < layers_[i].calls.size(); ++c) {
-                     for (const NamedRef& ref : layers_[i].calls[c]) {
-                       model.layers[i].calls[c].inputs.push_back(find(model, ref, first_call));
-                     }
-                   }
-                 });
+    if (layers_[i].nodes == nullptr) continue;
+    in_layer(i, [&] {
+      for (const Json& node : *layers_[i].nodes) calls[i].push_back(read_call(node));
+    });
+  }
+  // A model that is used as a layer counts its calls from 1 where it was built from inputs (call 0
+  // is its own definition, which is not listed), so the numbers in references decide.
+  std::vector<size_t> first_call(layers_.size(), 0);
+  const auto look = [&](const std::vector<NamedRef>& refs) {
+    for (const NamedRef& ref : refs) {
+      const auto found = index_.find(ref.layer);
+      if (found == index_.end() || !layers_[found->second].is_model) continue;
+      if (ref.call >= calls[found->second].size()) first_call[found->second] = 1;
+    }
+  };
+  for (const auto& layer : calls) {
+    for (const NamedCall& call : layer) look(call.refs);
+  }
+  look(output_refs);
+  for (size_t i = 0; i < layers_.size(); ++i) model.layers[i].calls.resize(calls[i].size());
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    in_layer(i, [&] {
+      for (size_t c = 0; c < calls[i].size(); ++c) {
+        LayerCall& call = model.layers[i].calls[c] = std::move(calls[i][c].call);
+        for (const NamedRef& ref : calls[i][c].refs) {
+          call.inputs.push_back(find(model, ref, first_call));
+        }
+      }
+    });
   }
   for (const NamedRef& ref : input_refs) {
     const TensorRef input = find(model, ref, first_call);

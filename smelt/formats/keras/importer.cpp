@@ -9,19 +9,12 @@ std::string describe(const std::string& name, const std::string& class_name) {
   return fmt::format("{} ({})", name, class_name);
 }
 
-void collect_unknown(const Json& model, std::vector<std::string>& unknown) {
-  const Config outer(model);
-  const Json& config = outer.at("config");
-  const Json* layers = config.is_array() ? &config : Config(config).find("layers");
-  if (layers == nullptr) return;
-  for (const Json& json : as_array(*layers, "\"layers\"")) {
-    const Config layer(json);
-    const std::string class_name = layer.string("class_name");
-    if (is_model_class(class_name)) {
-      collect_unknown(json, unknown);
-    } else if (find_importer(class_name) == nullptr) {
-      const Config settings(layer.at("config"));
-      unknown.push_back(describe(layer.string("name", settings.string("name", "?")), class_name));
+void collect_unknown(const ModelSpec& model, std::vector<std::string>& unknown) {
+  for (const LayerSpec& layer : model.layers) {
+    if (layer.model) {
+      collect_unknown(*layer.model, unknown);
+    } else if (find_layer(layer.class_name) == nullptr) {
+      unknown.push_back(describe(layer.name, layer.class_name));
     }
   }
 }
@@ -54,9 +47,29 @@ DataType input_type(const Config& settings) {
   return *type;
 }
 
+/// Layers that compute something else, or at random, where they are called with training=True.
+bool differs_in_training(std::string_view class_name) {
+  return class_name.find("Dropout") != std::string_view::npos || class_name.ends_with("Noise") ||
+         class_name.ends_with("BatchNormalization");
+}
+
+/// Keywords that the layer did not read must be such that change nothing at inference.
+void check_keywords(const Layer& layer) {
+  for (const auto& [key, value] : layer.arguments.keywords.items()) {
+    const bool harmless = value.is_null() || layer.used_keywords.contains(key) ||
+                          (key == "training" && !differs_in_training(layer.class_name)) ||
+                          key == "mask" || (key == "name" && value.is_string()) ||
+                          (value.is_boolean() && !value.get<bool>());
+    if (!harmless) {
+      fail(ErrorKind::unsupported, "it is called with {}={}, which is not supported", key,
+           value.is_primitive() ? value.dump() : "...");
+    }
+  }
+}
+
 }  // namespace
 
-void require_known_layers(const Json& model) {
+void require_known_layers(const ModelSpec& model) {
   std::vector<std::string> unknown;
   collect_unknown(model, unknown);
   if (unknown.empty()) return;
@@ -149,10 +162,14 @@ std::vector<TensorId> Importer::run_model(const ModelSpec& model,
     results[{layer, call}] =
         with_context([&] { return "layer " + scope.prefix + describe(spec.name, spec.class_name); },
                      [&] {
-                       std::vector<TensorId> values;
-                       for (const TensorRef& ref : spec.calls[call].inputs)
-                         values.push_back(value(ref));
-                       return run_layer(spec, std::move(values), scope);
+                       const LayerCall& wanted = spec.calls[call];
+                       Arguments arguments{wanted.positional, wanted.keywords, {}};
+                       for (const TensorRef& ref : wanted.inputs) {
+                         arguments.tensors.push_back(value(ref));
+                       }
+                       std::vector<TensorId> positional = arguments.tensors;
+                       positional.resize(wanted.positional_inputs);
+                       return run_layer(spec, arguments, std::move(positional), scope);
                      });
   }
   std::vector<TensorId> outputs;
@@ -160,42 +177,103 @@ std::vector<TensorId> Importer::run_model(const ModelSpec& model,
   return outputs;
 }
 
-std::vector<TensorId> Importer::run_layer(const LayerSpec& spec, std::vector<TensorId> inputs,
-                                          const Scope& scope) {
+std::vector<TensorId> Importer::run_layer(const LayerSpec& spec, const Arguments& arguments,
+                                          std::vector<TensorId> inputs, const Scope& scope) {
+  LayerPath path = scope.path;
+  path.push_back({spec.name, spec.key});
   if (spec.model) {
-    return run_model(*spec.model, inputs,
-                     {.prefix = scope.prefix + spec.name + "/",
-                      .outer_layer = scope.outer_layer.empty() ? spec.name : scope.outer_layer});
+    return run_model(*spec.model, inputs, {scope.prefix + spec.name + "/", std::move(path)});
   }
-  const ImportLayer import = find_importer(spec.class_name);
-  SMELT_CHECK(import != nullptr);
+  const TableRow* row = find_layer(spec.class_name);
+  SMELT_CHECK(row != nullptr);
   graph_.begin_layer(scope.prefix + spec.name);
-  for (TensorId& input : inputs) input = as_float(input);
-  const auto weight = [&](const LayerWeights::Query& query, const Layer::MakeTensor& make) {
-    return import_weight(spec, scope, query, make);
-  };
-  const Layer layer{.name = spec.name,
-                    .class_name = spec.class_name,
-                    .config = Config(*spec.settings),
-                    .inputs = std::move(inputs),
-                    .graph = graph_,
-                    .keras_version = keras_version_,
-                    .weight = weight};
-  if (spec.class_name != "InputLayer") check_policy(layer);
-  const Results results = import(layer);
-  graph_.end_layer(results.values);
+  std::set<std::string, std::less<>> used_keywords;
+  Layer layer{.name = spec.name,
+              .class_name = spec.class_name,
+              .config = Config(*spec.settings),
+              .inputs = std::move(inputs),
+              .masks = {},
+              .graph = graph_,
+              .keras_version = keras_version_,
+              .path = std::move(path),
+              .host = *this,
+              .arguments = arguments,
+              .used_keywords = used_keywords};
+  for (const TensorId input : layer.inputs) layer.masks.push_back(mask_of(input));
+  if (const auto mask = layer.keyword_tensors("mask"); mask.size() == 1 && !layer.masks.empty()) {
+    layer.masks[0] = mask[0];
+  }
+  std::vector<TensorId> results = import_layer(*row, layer);
+  check_keywords(layer);
+  graph_.end_layer(results);
+  return results;
+}
+
+std::vector<TensorId> Importer::import_layer(const TableRow& row, Layer& layer) {
+  if (!row.any_type) {
+    for (TensorId& input : layer.inputs) input = as_float(input);
+  }
+  if (layer.class_name != "InputLayer") check_policy(layer);
+  const Results results = row.import(layer);
+  const TensorId passed = row.passes_mask ? layer.mask() : TensorId::none;
+  const TensorId mask = results.mask.value_or(passed);
+  for (const TensorId value : results.values) {
+    if (mask) masks_[value] = mask;
+  }
   return results.values;
 }
 
-TensorId Importer::import_weight(const LayerSpec& spec, const Scope& scope,
-                                 LayerWeights::Query query, const Layer::MakeTensor& make) {
-  const auto key = std::pair(&spec, std::string(query.roles.front()));
+Results Importer::call_inner(const Layer& layer, const Json& spec, const Part& part,
+                             std::vector<TensorId> inputs) {
+  constexpr int kMaxDepth = 16;
+  if (++depth_ > kMaxDepth) fail(ErrorKind::bad_file, "layers nest too deeply");
+  const Config described(spec);
+  const std::string class_name = described.string("class_name");
+  Layer inner = layer.part(part);
+  std::vector<TensorId> results;
+  if (is_model(spec)) {
+    const ModelSpec model = read_model(spec);
+    require_known_layers(model);
+    const auto names = graph_.layer();
+    results = run_model(model, inputs, {graph_.origin() + "/", inner.path});
+    graph_.set_layer(names);
+  } else {
+    const TableRow* row = find_layer(class_name);
+    if (row == nullptr) {
+      fail(ErrorKind::unsupported, "the layer inside, {}, is not supported", class_name);
+    }
+    const Json none = Json::object();
+    const Json* settings = described.find("config");
+    inner.class_name = class_name;
+    inner.config = Config(settings == nullptr ? none : *settings);
+    inner.masks.clear();
+    for (const TensorId input : inputs) inner.masks.push_back(mask_of(input));
+    inner.inputs = std::move(inputs);
+    results = import_layer(*row, inner);
+  }
+  --depth_;
+  return Results(std::move(results));
+}
+
+TensorId Importer::weight(const Layer& layer, const WeightQuery& query, const MakeTensor& make) {
+  std::string key;
+  for (const PathStep& step : layer.path) key += step.name + "|" + step.key + "/";
+  key += fmt::format("{}:{}", query.roles.front(), query.position);
   if (const auto found = constants_.find(key); found != constants_.end()) return found->second;
-  const bool nested = !scope.outer_layer.empty();
-  if (nested) query.inner_layer = spec.name;
-  const LayerWeights& weights = weights_.layer(nested ? scope.outer_layer : spec.name);
-  const hdf5::Floats floats = weights.read(query);
+  const hdf5::Floats floats = read_weight(weights_, layer.path, query);
   return constants_[key] = graph_.constant(make(floats.values));
+}
+
+std::optional<std::vector<int64_t>> Importer::weight_shape(const Layer& layer,
+                                                           const WeightQuery& query) {
+  const auto found = weights_.find(layer.path, query);
+  if (!found) return std::nullopt;
+  return found->shape;
+}
+
+TensorId Importer::mask_of(TensorId tensor) const {
+  const auto found = masks_.find(tensor);
+  return found == masks_.end() ? TensorId::none : found->second;
 }
 
 /// Images and indices may come in as integers; layers compute in float32.
@@ -205,7 +283,9 @@ TensorId Importer::as_float(TensorId input) {
   if (const auto found = floats_.find(input); found != floats_.end()) return found->second;
   const CastAttributes cast{.in_type = type, .out_type = DataType::float32};
   const Shape shape = graph_.shape(input);
-  return floats_[input] = graph_.op(OpType::cast, {input}, cast, shape);
+  const TensorId result = floats_[input] = graph_.op(OpType::cast, {input}, cast, shape);
+  if (const TensorId mask = mask_of(input)) masks_[result] = mask;
+  return result;
 }
 
 }  // namespace smelt::keras

@@ -21,12 +21,30 @@ void transpose(std::span<const float> in, size_t rows, size_t columns, float* ou
   }
 }
 
+/// The layer, and the part of it where that has a name.
+std::string weight_prefix(const Layer& layer) {
+  std::string prefix = layer.graph.origin();
+  for (const PathStep& step : layer.path) {
+    if (!step.key.starts_with("layers/") && !step.name.empty()) prefix += "/" + step.name;
+  }
+  return prefix;
+}
+
+void collect_tensors(const Json& value, const Arguments& arguments, std::vector<TensorId>& found) {
+  if (!value.is_structured()) return;
+  if (value.is_object() && value.contains("$tensor")) {
+    found.push_back(arguments.tensors.at(value.at("$tensor").get<size_t>()));
+    return;
+  }
+  for (const Json& element : value) collect_tensors(element, arguments, found);
+}
+
 TensorId stored_weight(const Layer& layer, const Roles& roles, size_t position, const Shape& shape,
                        const Shape& graph_shape,
                        const std::function<Buffer(std::span<const float>)>& make_data) {
-  const LayerWeights::Query query{.roles = roles, .position = position, .shape = wide(shape)};
-  return layer.weight(query, [&](std::span<const float> values) {
-    Tensor tensor{.name = fmt::format("{}/{}", layer.graph.origin(), roles.front()),
+  const WeightQuery query{.roles = roles, .position = position, .shape = wide(shape)};
+  return layer.host.weight(layer, query, [&](std::span<const float> values) {
+    Tensor tensor{.name = fmt::format("{}/{}", weight_prefix(layer), roles.front()),
                   .shape = graph_shape,
                   .data = make_data(values),
                   .is_constant = true};
@@ -48,6 +66,25 @@ const Shape& Layer::input_shape(int rank) const {
     fail(ErrorKind::bad_file, "its input {} does not have rank {}", to_string(shape), rank);
   }
   return shape;
+}
+
+const Json* Layer::keyword(std::string_view key) const {
+  const auto found = arguments.keywords.find(key);
+  if (found == arguments.keywords.end() || found->is_null()) return nullptr;
+  used_keywords.emplace(key);
+  return &*found;
+}
+
+std::vector<TensorId> Layer::keyword_tensors(std::string_view key) const {
+  std::vector<TensorId> found;
+  if (const Json* value = keyword(key)) collect_tensors(*value, arguments, found);
+  return found;
+}
+
+Layer Layer::part(const Part& part) const {
+  Layer inner = *this;
+  inner.path.push_back({part.name, part.key, part.first});
+  return inner;
 }
 
 TensorId plain_weight(const Layer& layer, const Roles& roles, size_t position, Shape shape,
@@ -79,6 +116,36 @@ void require_channels_last(const Layer& layer) {
   }
 }
 
+bool channels_first(const Layer& layer) {
+  return layer.config.string("data_format", "channels_last") == "channels_first";
+}
+
+TensorId transposed(const Layer& layer, TensorId x, const std::vector<int32_t>& order) {
+  const Shape shape = layer.graph.shape(x);
+  std::vector<int32_t> dims;
+  for (const int32_t axis : order) dims.push_back(shape[axis]);
+  const TensorId operand = layer.graph.ints("order", order, {shape.rank()});
+  return layer.graph.op(OpType::transpose, {x, operand}, NoAttributes{}, Shape(std::move(dims)),
+                        layer.graph.type(x));
+}
+
+TensorId to_channels_last(const Layer& layer, TensorId x) {
+  const int rank = layer.graph.shape(x).rank();
+  if (rank < 3) return x;
+  std::vector<int32_t> order{0};
+  for (int axis = 2; axis < rank; ++axis) order.push_back(axis);
+  order.push_back(1);
+  return transposed(layer, x, order);
+}
+
+TensorId from_channels_last(const Layer& layer, TensorId x) {
+  const int rank = layer.graph.shape(x).rank();
+  if (rank < 3) return x;
+  std::vector<int32_t> order{0, rank - 1};
+  for (int axis = 1; axis < rank - 1; ++axis) order.push_back(axis);
+  return transposed(layer, x, order);
+}
+
 Padding read_padding(const Layer& layer) {
   const std::string padding = layer.config.string("padding", "valid");
   if (padding == "same") return Padding::same;
@@ -95,12 +162,12 @@ int32_t output_size(int32_t in, int32_t size, int32_t stride, int32_t dilation, 
   return static_cast<int32_t>((covered + stride - 1) / stride);
 }
 
-ImportLayer find_importer(std::string_view class_name) {
+const TableRow* find_layer(std::string_view class_name) {
   for (const auto& family :
        {activation_layers(), convolution_layers(), core_layers(), merge_layers(),
         normalization_layers(), pooling_layers(), shape_layers()}) {
     for (const TableRow& row : family) {
-      if (row.class_name == class_name) return row.import;
+      if (row.class_name == class_name) return &row;
     }
   }
   return nullptr;

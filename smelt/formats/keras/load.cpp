@@ -33,9 +33,10 @@ Graph load_graph(ByteView bytes, std::shared_ptr<const void> owner, const LoadOp
   if (version < 2 || version > 3) {
     fail(ErrorKind::unsupported, "models of Keras {} are not supported", version);
   }
-  require_known_layers(config);
   const ModelSpec model = read_model(config);
-  return Importer(options, WeightStore(weights), version).run(model);
+  require_known_layers(model);
+  const auto source = legacy_weights(weights);
+  return Importer(options, *source, version).run(model);
 }
 
 }  // namespace

@@ -230,7 +230,7 @@ TEST_F(Load, RefusesBrokenStructure) {
   EXPECT_THAT(error_of(two(R"([[["x", 0, 0, {}]]])", R"([[["a", 0, 1, {}]]])")),
               HasSubstr("output 1 of layer a does not exist"));
   EXPECT_THAT(error_of(two(R"([[["x", 0, 0, {"training": true}]]])", R"([[["a", 0, 0, {}]]])")),
-              HasSubstr("layer a: it is called with training=true"));
+              HasSubstr("layer a (Dropout): it is called with training=true"));
   EXPECT_THAT(error_of(two("[]", R"([[["a", 0, 0, {}]]])")), HasSubstr("bad_file"));
   EXPECT_THAT(error_of(R"({"class_name": "Sequential", "config": {"layers": []}})"),
               HasSubstr("no layers"));

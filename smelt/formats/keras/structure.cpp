@@ -6,11 +6,47 @@
 
 #include "smelt/base/error.h"
 #include "smelt/formats/keras/calls.h"
+#include "smelt/formats/keras/layer.h"
 
 namespace smelt::keras {
 namespace {
 
 constexpr int kMaxModelDepth = 16;
+
+/// "SeparableConv1D" -> "separable_conv1d", as keras.src.utils.naming.to_snake_case does.
+std::string snake_case(std::string_view name) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  std::string result;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool word = i > 0 && is_upper(c) &&
+                      (is_lower(name[i - 1]) || (i + 1 < name.size() && is_lower(name[i + 1])));
+    if (word) result += '_';
+    result += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return result;
+}
+
+/// Numbers layers of one class in the order of the model.
+void set_keys(ModelSpec& model) {
+  std::map<std::string, int> used;
+  for (LayerSpec& layer : model.layers) {
+    const std::string base = snake_case(layer.class_name);
+    const int number = used[base]++;
+    layer.key = number == 0 ? "layers/" + base : fmt::format("layers/{}_{}", base, number);
+  }
+}
+
+/// The layers that a model lists, null where it is no model.
+const Json* layer_list(const Json& config) {
+  const Json* layers = config.is_array() ? &config : Config(config).find("layers");
+  if (layers == nullptr || !layers->is_array()) return nullptr;
+  const bool all = std::all_of(layers->begin(), layers->end(), [](const Json& layer) {
+    return Config(layer).has("class_name") && Config(layer).has("config");
+  });
+  return all ? layers : nullptr;
+}
 
 LayerSpec read_layer(const Json& json, int depth) {
   const Config layer(json);
@@ -18,8 +54,7 @@ LayerSpec read_layer(const Json& json, int depth) {
   spec.class_name = layer.string("class_name");
   spec.settings = &layer.at("config");
   const Config settings(*spec.settings);
-  if (is_model_class(spec.class_name))
-    spec.model = std::make_unique<ModelSpec>(read_model(json, depth + 1));
+  if (is_model(json)) spec.model = std::make_unique<ModelSpec>(read_model(json, depth + 1));
   spec.name = layer.has("name") ? layer.string("name") : settings.string("name", "");
   if (spec.name.empty() && spec.model) spec.name = spec.model->name;
   if (spec.name.empty()) fail(ErrorKind::bad_file, "a layer ({}) has no name", spec.class_name);
@@ -61,12 +96,15 @@ ModelSpec read_sequential(const Json& config, int depth) {
     if (model.layers.empty() && layer.class_name != "InputLayer") {
       model.layers.push_back(implied_input(config, layer));
     }
-    if (!model.layers.empty()) layer.calls = {{{{model.layers.size() - 1, 0, 0}}}};
+    if (!model.layers.empty()) {
+      layer.calls.push_back({.inputs = {{model.layers.size() - 1, 0, 0}}, .positional_inputs = 1});
+    }
     model.layers.push_back(std::move(layer));
   }
   if (model.layers.empty()) fail(ErrorKind::bad_file, "the model has no layers");
   model.inputs = {{0, 0, 0}};
   model.outputs = {{model.layers.size() - 1, 0, 0}};
+  set_keys(model);
   return model;
 }
 
@@ -84,13 +122,19 @@ ModelSpec read_functional(const Json& config, int depth) {
                  });
   }
   calls.resolve(model, settings.at("input_layers"), settings.at("output_layers"));
+  set_keys(model);
   return model;
 }
 
 }  // namespace
 
-bool is_model_class(std::string_view class_name) {
-  return class_name == "Sequential" || class_name == "Functional" || class_name == "Model";
+bool is_model(const Json& layer) {
+  const std::string class_name = Config(layer).string("class_name", "");
+  if (class_name == "Sequential" || class_name == "Functional" || class_name == "Model") {
+    return true;
+  }
+  const Json* config = Config(layer).find("config");
+  return config != nullptr && find_layer(class_name) == nullptr && layer_list(*config) != nullptr;
 }
 
 ModelSpec read_model(const Json& model, int depth) {
@@ -99,11 +143,12 @@ ModelSpec read_model(const Json& model, int depth) {
   const std::string class_name = outer.string("class_name");
   const Json& config = outer.at("config");
   if (class_name == "Sequential") return read_sequential(config, depth);
-  if (!is_model_class(class_name) || !Config(config).has("layers")) {
+  if (!is_model(model) || layer_list(config) == nullptr) {
     fail(ErrorKind::unsupported,
          "the model is of class {}, whose layers only its Python code knows", class_name);
   }
-  return read_functional(config, depth);
+  const bool functional = Config(config).has("input_layers");
+  return functional ? read_functional(config, depth) : read_sequential(config, depth);
 }
 
 std::vector<std::pair<size_t, size_t>> execution_order(const ModelSpec& model) {

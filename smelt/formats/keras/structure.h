@@ -16,7 +16,11 @@ struct TensorRef {
 };
 
 struct LayerCall {
-  std::vector<TensorRef> inputs;
+  std::vector<TensorRef> inputs;  ///< all tensors of the call, those of keywords last
+  size_t positional_inputs = 0;   ///< how many of them are positional
+  /// The arguments as JSON, a tensor being {"$tensor": index into `inputs`}.
+  Json positional = Json::array();
+  Json keywords = Json::object();
 };
 
 struct ModelSpec;
@@ -24,6 +28,7 @@ struct ModelSpec;
 struct LayerSpec {
   std::string name;
   std::string class_name;
+  std::string key;                      ///< where Keras 3 files its weights: "layers/conv2d_1"
   const Json* settings = nullptr;       ///< the layer's "config", inside the parsed configuration
   const Json* implied_shape = nullptr;  ///< of an InputLayer that the file leaves out
   std::vector<LayerCall> calls;         ///< empty for an input of its model
@@ -39,11 +44,11 @@ struct ModelSpec {
 };
 
 /// Reads {"class_name": ..., "config": ...}; the JSON must outlive the result.
-/// unsupported, naming the layer, for calls that say more than which tensors they read.
 ModelSpec read_model(const Json& model, int depth = 0);
 
-/// True for the classes whose configuration lists layers.
-bool is_model_class(std::string_view class_name);
+/// True for {"class_name": ..., "config": ...} whose configuration lists layers: Sequential,
+/// Functional, Model and subclasses of them.
+bool is_model(const Json& layer);
 
 /// Calls in an order in which each one's inputs exist, as near to the order of the file as that
 /// allows: pairs (layer, call). bad_file where calls depend on each other in a circle.
