@@ -64,6 +64,19 @@ std::string_view name(WeightsFormat format) {
   return format == WeightsFormat::plain ? "plain" : "shuffled4x16_int8";
 }
 
+std::string_view name(RecurrentCell cell) {
+  constexpr std::array<std::string_view, 3> kNames = {"simple", "lstm", "gru"};
+  return kNames[static_cast<size_t>(cell)];
+}
+
+std::string_view name(CellActivation activation) {
+  constexpr std::array<std::string_view, 16> kNames = {
+      "linear",      "tanh",       "sigmoid", "hard_sigmoid", "hard_sigmoid_6", "relu",
+      "relu6",       "leaky_relu", "elu",     "selu",         "softplus",       "softsign",
+      "exponential", "swish",      "gelu",    "hard_swish"};
+  return kNames[static_cast<size_t>(activation)];
+}
+
 std::string_view name(OptionsFormat) { return "flexbuffers"; }
 
 Attributes default_attributes(OpType type) { return kDefaults[static_cast<size_t>(type)](); }

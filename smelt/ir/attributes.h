@@ -466,7 +466,7 @@ using Attributes = std::variant<
     SparseToDenseAttributes, UniqueAttributes, BucketizeAttributes, RandomSeedsAttributes,
     HashtableAttributes, VarHandleAttributes, IfAttributes, WhileAttributes, CallOnceAttributes,
     CallAttributes, StablehloCompositeAttributes, BatchNormalizationAttributes, DropoutAttributes,
-    CustomAttributes, OpaqueAttributes>;
+    RecurrentAttributes, CustomAttributes, OpaqueAttributes>;
 
 /// The attributes that an op of this type starts with: the schema's defaults.
 Attributes default_attributes(OpType type);

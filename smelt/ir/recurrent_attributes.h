@@ -82,4 +82,45 @@ struct SvdfAttributes {
   bool operator==(const SvdfAttributes&) const = default;
 };
 
+/// A whole recurrent layer, in training form. G gates of U units each; operands
+///   0 x [N,T,I]
+///   1 kernel [G*U,I]            rows of the gates one behind the other: LSTM input, forget,
+///   2 recurrent kernel [G*U,U]    candidate, output; GRU update, reset, candidate; simple one
+///   3 bias [G*U]                or absent
+///   4 recurrent bias [G*U]      or absent; GRU with reset_after only
+///   5 mask [N,T] bool           or absent; steps where it is false are skipped
+///   6 initial output h [N,U]    or absent: zeros
+///   7 initial cell state c [N,U]  or absent: zeros; LSTM only
+/// -> y [N,T,U] with return_sequences, else that of the last step [N,U]; then, or not, all final
+/// states h [N,U] and (LSTM) c [N,U]. With W, V, b, d the kernels and biases, s the recurrent
+/// activation and g the activation:
+///   simple  h' = g(W x + b + V h)
+///   LSTM    i, f, o = s(W x + b + V h); c' = f c + i g(W x + b + V h); h' = o g(c')
+///   GRU     z, r = s(W x + b + V h + d); h' = z h + (1 - z) k with
+///           k = g(W x + b + V (r h)), or with reset_after g(W x + b + r (V h + d))
+/// A skipped step keeps the state and repeats the output of the step before it (zeros at first).
+struct RecurrentAttributes {
+  RecurrentCell cell = RecurrentCell::lstm;
+  CellActivation activation = CellActivation::tanh;
+  CellActivation recurrent_activation = CellActivation::sigmoid;
+  bool reset_after = false;
+  bool return_sequences = false;
+  bool go_backwards = false;          ///< from the last step to the first; y in that order too
+  bool zero_output_for_mask = false;  ///< skipped steps give zeros
+  bool stateful = false;  ///< operands 6 and 7 are variables, which keep the final states
+  bool unroll = false;    ///< a hint of who made the model
+  float dropout = 0.0f;   ///< of x and of h in training; nothing at inference
+  float recurrent_dropout = 0.0f;
+
+  SMELT_FIELDS(cell, activation, recurrent_activation, reset_after, return_sequences, go_backwards,
+               zero_output_for_mask, stateful, unroll, dropout, recurrent_dropout)
+  bool operator==(const RecurrentAttributes&) const = default;
+
+  /// Gates G and states (1: h; 2: h and c) of the cell.
+  int32_t gates() const {
+    return cell == RecurrentCell::lstm ? 4 : cell == RecurrentCell::gru ? 3 : 1;
+  }
+  size_t states() const { return cell == RecurrentCell::lstm ? 2 : 1; }
+};
+
 }  // namespace smelt

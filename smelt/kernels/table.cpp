@@ -23,6 +23,7 @@
 #include "smelt/kernels/normalization.h"
 #include "smelt/kernels/pad.h"
 #include "smelt/kernels/pool.h"
+#include "smelt/kernels/recurrent_layer.h"
 #include "smelt/kernels/reduce.h"
 #include "smelt/kernels/reshape.h"
 #include "smelt/kernels/resize.h"
@@ -56,6 +57,7 @@ constexpr Row kRows[] = {
     {OpType::max_pool_2d, prepare_max_pool_2d},
     {OpType::l2_pool_2d, prepare_l2_pool_2d},
     {OpType::batch_normalization, prepare_batch_normalization},
+    {OpType::recurrent, prepare_recurrent},
     {OpType::relu, prepare_relu},
     {OpType::relu6, prepare_relu6},
     {OpType::relu_n1_to_1, prepare_relu_n1_to_1},

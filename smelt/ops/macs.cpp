@@ -55,6 +55,10 @@ int64_t macs(const Graph& graph, OpId id) {
     }
     case OpType::svdf:
       return shape(0).rank() == 2 ? saturated({shape(0)[0], sum_of_weights(graph, op, 1, 2)}) : 0;
+    case OpType::recurrent:
+      return shape(0).rank() == 3
+                 ? saturated({shape(0)[0], shape(0)[1], sum_of_weights(graph, op, 1, 2)})
+                 : 0;
     case OpType::unidirectional_sequence_lstm: {
       const Shape x = shape(0);
       const int64_t weights = sum_of_weights(graph, op, 1, 11) + sum_of_weights(graph, op, 16, 16);

@@ -111,6 +111,10 @@ class SampleWise {
         return samples(op, 0);
       case OpType::expand_dims:
         return samples(op, 0) && fixed(op, 1);
+      case OpType::recurrent:
+        return samples(op, 0) && fixed(op, 1) && fixed(op, 2) && fixed(op, 3) && fixed(op, 4) &&
+               (!op.input(5) || samples(op, 5)) && (!op.input(6) || samples(op, 6)) &&
+               (!op.input(7) || samples(op, 7));
       default:
         return one_operand_apart(op.type) ? samples(op, 0)
                                           : elementwise(op.type) && broadcasts_apart(op);
