@@ -64,7 +64,7 @@ struct Oracle {
     a.go_backwards = random.below(2) != 0;
     a.zero_output_for_mask = random.below(2) != 0;
     batch = random.between(1, 3);
-    time = random.between(1, 6);
+    time = a.activation == CellActivation::exponential ? 1 : random.between(1, 6);  // it explodes
     inputs = random.between(1, 12);
     units = random.between(1, 9);
     const int32_t n = a.gates() * units;
@@ -198,6 +198,7 @@ TEST(Recurrent, KeepsItsStatesWhereItIsStateful) {
   for_random_cases(2, [](TestRandom& random) {
     Oracle oracle(random);
     oracle.a.stateful = true;
+    oracle.a.activation = CellActivation::tanh;
     TestOp op(OpType::recurrent, oracle.a);
     oracle.add_operands(op, true);
     oracle.add_results(op);
