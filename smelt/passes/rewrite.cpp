@@ -75,7 +75,7 @@ void set_float_operand(Graph& graph, OpId id, size_t index, Shape shape,
 void set_activation(Attributes& attributes, Activation activation) {
   std::visit(
       [&](auto& a) {
-        if constexpr (requires { a.activation; }) a.activation = activation;
+        if constexpr (requires { a.activation = activation; }) a.activation = activation;
       },
       attributes);
 }
