@@ -34,47 +34,20 @@ void fill_inputs(Interpreter& interpreter) {
   }
 }
 
-struct Measured {
-  std::vector<double> ms;  ///< of each invocation, in ascending order
-  double per_second = 0;   ///< invocations, over all threads
-};
-
-/// Runs on every thread until the time is up. A thread's rate counts from the end of its own
-/// warm-up.
-Measured measure(const std::shared_ptr<const Program>& program, int threads,
-                 const BenchmarkOptions& options) {
-  std::vector<std::vector<double>> times(static_cast<size_t>(threads));
-  std::vector<double> elapsed(static_cast<size_t>(threads));
-  parallel_for(threads, threads, [&](int, int64_t worker) {
-    Interpreter interpreter(program);
-    fill_inputs(interpreter);
-    for (int i = 0; i < kWarmUpRuns; ++i) interpreter.invoke();
-    const auto start = Clock::now();
-    do {
-      const auto before = Clock::now();
-      interpreter.invoke();
-      times[static_cast<size_t>(worker)].push_back(1e3 * seconds_since(before));
-      if (worker == 0 && options.progress) {
-        const auto done = static_cast<int64_t>(100 * seconds_since(start) / options.seconds);
-        if (!options.progress("measuring", std::min<int64_t>(done, 100), 100)) {
-          fail(ErrorKind::io, "interrupted");
-        }
-      }
-    } while (seconds_since(start) < options.seconds);
-    elapsed[static_cast<size_t>(worker)] = seconds_since(start);
-  });
-  Measured result;
-  for (size_t i = 0; i < times.size(); ++i) {
-    result.ms.insert(result.ms.end(), times[i].begin(), times[i].end());
-    result.per_second += static_cast<double>(times[i].size()) / elapsed[i];
-  }
-  std::sort(result.ms.begin(), result.ms.end());
-  return result;
-}
-
 double percentile(const std::vector<double>& sorted, double share) {
   const auto index = static_cast<size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5);
   return sorted[index];
+}
+
+int64_t bytes_touched(const Graph& graph, const Op& op) {
+  int64_t bytes = 0;
+  for (const auto* ids : {&op.inputs, &op.outputs}) {
+    for (const TensorId id : *ids) {
+      if (!id || !graph.tensor(id).shape.known()) continue;
+      bytes += storage_bytes(graph.tensor(id).type, graph.tensor(id).shape.elements());
+    }
+  }
+  return bytes;
 }
 
 std::vector<BenchmarkOp> profile(const std::shared_ptr<const Program>& program, double seconds) {
@@ -99,37 +72,103 @@ std::vector<BenchmarkOp> profile(const std::shared_ptr<const Program>& program, 
     if (row.name.empty() && op.output()) row.name = graph.tensor(op.output()).name;
     row.share = total > 0 ? times[i] / total : 0;
     row.macs = macs(graph, id);
+    row.bytes = bytes_touched(graph, op);
     row.gflops = each > 0 ? 2e-9 * static_cast<double>(row.macs) / each : 0;
     ops.push_back(std::move(row));
   }
   return ops;
 }
 
+/// A model at work on a number of threads.
+class Bench {
+ public:
+  Bench(const Model& model, int threads, const BenchmarkOptions& options)
+      : program_(prepare(model, options)), options_(options) {
+    for (int i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(program_));
+  }
+
+  /// Runs on every thread until the time is up.
+  void run(double seconds) {
+    const int threads = static_cast<int>(workers_.size());
+    parallel_for(threads, threads, [&](int, int64_t i) {
+      const auto start = Clock::now();
+      Worker& worker = *workers_[static_cast<size_t>(i)];
+      do {
+        const auto before = Clock::now();
+        worker.interpreter.invoke();
+        worker.ms.push_back(1e3 * seconds_since(before));
+      } while (seconds_since(start) < seconds);
+      worker.seconds += seconds_since(start);
+    });
+  }
+
+  BenchmarkResult result() const {
+    BenchmarkResult result{.threads = static_cast<int>(workers_.size()), .batch = options_.batch};
+    std::vector<double> ms;
+    for (const auto& worker : workers_) {
+      ms.insert(ms.end(), worker->ms.begin(), worker->ms.end());
+      result.samples_per_second +=
+          options_.batch * static_cast<double>(worker->ms.size()) / worker->seconds;
+    }
+    std::sort(ms.begin(), ms.end());
+    result.runs = static_cast<int64_t>(ms.size());
+    result.latency_ms = {percentile(ms, 0.5), percentile(ms, 0.9), percentile(ms, 0.99)};
+    result.runtime_bytes = program_->memory_bytes();
+    result.ops = profile(program_, std::min(options_.seconds, 1.0));
+    return result;
+  }
+
+ private:
+  struct Worker {
+    explicit Worker(const std::shared_ptr<const Program>& program) : interpreter(program) {
+      fill_inputs(interpreter);
+      for (int i = 0; i < kWarmUpRuns; ++i) interpreter.invoke();
+    }
+    Interpreter interpreter;
+    std::vector<double> ms;  ///< of each invocation
+    double seconds = 0;
+  };
+
+  static std::shared_ptr<const Program> prepare(const Model& model,
+                                                const BenchmarkOptions& options) {
+    if (options.batch > 1 && !batchable(model)) {
+      fail(ErrorKind::bad_argument,
+           "the model cannot run a batch of {}: its samples depend on each other or its shapes are "
+           "fixed",
+           options.batch);
+    }
+    return Program::prepare(model, {.batch = options.batch, .numerics = options.numerics});
+  }
+
+  std::shared_ptr<const Program> program_;
+  BenchmarkOptions options_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
 }  // namespace
 
-BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& options) {
-  if (options.batch > 1 && !batchable(model)) {
-    fail(ErrorKind::bad_argument,
-         "the model cannot run a batch of {}: its samples depend on each "
-         "other or its shapes are fixed",
-         options.batch);
+std::vector<BenchmarkResult> benchmark(std::span<const Model> models,
+                                       const BenchmarkOptions& options) {
+  constexpr int kRounds = 10;
+  const int threads = options.threads > 0 ? options.threads : available_threads();
+  std::vector<std::unique_ptr<Bench>> benches;
+  for (const Model& model : models) {
+    benches.push_back(std::make_unique<Bench>(model, threads, options));
   }
-  const auto program =
-      Program::prepare(model, {.batch = options.batch, .numerics = options.numerics});
-  BenchmarkResult result;
-  result.batch = options.batch;
-  result.threads = options.threads > 0 ? options.threads : available_threads();
-
-  const Measured measured = measure(program, result.threads, options);
-  result.runs = static_cast<int64_t>(measured.ms.size());
-  result.samples_per_second = measured.per_second * options.batch;
-  result.latency_ms = {percentile(measured.ms, 0.5), percentile(measured.ms, 0.9),
-                       percentile(measured.ms, 0.99)};
-  result.macs = macs(model.main());
-  result.runtime_bytes = program->memory_bytes();
-  result.arena_bytes = micro_arena_bytes(model);
-  result.ops = profile(program, std::min(options.seconds, 1.0));
-  return result;
+  for (int round = 0; round < kRounds; ++round) {
+    if (options.progress && !options.progress("measuring", round, kRounds)) {
+      fail(ErrorKind::io, "interrupted");
+    }
+    for (const auto& bench : benches) bench->run(options.seconds / kRounds);
+  }
+  std::vector<BenchmarkResult> results;
+  for (size_t i = 0; i < models.size(); ++i) {
+    BenchmarkResult& result = results.emplace_back(benches[i]->result());
+    result.macs = macs(models[i].main());
+    result.arena_bytes = micro_arena_bytes(models[i]);
+    result.file_bytes = models[i].source.file_bytes;
+  }
+  return results;
 }
 
 }  // namespace smelt

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct BenchmarkOp {
   double share = 0;  ///< of the whole
   int64_t macs = 0;  ///< of one invocation
   double gflops = 0;
+  int64_t bytes = 0;  ///< read and written: operands, constants and results
 };
 
 struct BenchmarkResult {
@@ -37,12 +39,14 @@ struct BenchmarkResult {
   int64_t runs = 0;
   int64_t macs = 0;                    ///< of one sample
   std::optional<int64_t> arena_bytes;  ///< TFLite Micro on a microcontroller
+  int64_t file_bytes = 0;              ///< of the file that the model came from
   int64_t runtime_bytes = 0;           ///< one interpreter's tensors here
   std::vector<BenchmarkOp> ops;        ///< in execution order
 };
 
-/// Runs the model on random inputs for a while, after a warm-up. Every thread has an interpreter of
-/// its own. Op times come from a separate pass on one thread.
-BenchmarkResult benchmark(const Model& model, const BenchmarkOptions& = {});
+/// Runs the models on random inputs, each for a while in all, after a warm-up. They take turns, so
+/// that what else the machine does falls on all alike. Every thread has an interpreter of its own.
+/// Op times come from a separate pass on one thread. bad_argument where a model cannot run a batch.
+std::vector<BenchmarkResult> benchmark(std::span<const Model> models, const BenchmarkOptions& = {});
 
 }  // namespace smelt

@@ -1,7 +1,7 @@
-#include "smelt/quantize/plan.h"
-
+#include "smelt/quantize/apply.h"
 #include "smelt/quantize/float_models.h"
 #include "smelt/quantize/scales.h"
+#include "smelt/run/program.h"
 
 namespace smelt {
 namespace {
@@ -68,6 +68,19 @@ TEST(Plan, WidensWeightScalesForLargeBiases) {
   const auto& operands = plan_of(plan, "FULLY").operands;
   EXPECT_GT(operands[0].as.quantization.scale[0], 1e-6f / 127 * 2);
   EXPECT_LT(100 / operands[1].as.quantization.scale[0], 1.1e9f);
+}
+
+TEST(Plan, IntegerSoftmaxCanRunWhateverTheRange) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", kFloat, {1, 4});
+  b.output(b.op(OpType::softmax, {x}, SoftmaxAttributes{.beta = 0.5f}, "y", kFloat, {1, 4}));
+  const Model model = std::move(b).build_model();
+  for (const float largest : {0.0f, 1e-9f, 1e-7f}) {
+    const QuantPlan plan =
+        make_plan(model, made_up_stats(model.main(), {{"x", {1, -largest, largest}}}));
+    EXPECT_GT(0.5f * scale_of(plan, "x").scale[0] * (1 << 26), 1.5f) << largest;
+    EXPECT_NO_THROW(Program::prepare(apply(model, plan)));
+  }
 }
 
 /// Two convolutions, each of its own range, concatenated.

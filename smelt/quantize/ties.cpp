@@ -143,13 +143,46 @@ class Ties {
     }
     std::erase_if(order, [&](TensorId id) { return !is_float(graph_, id); });
     const std::map<int, Range> ranges = group_ranges(order);
+    const std::map<int, float> widths = least_widths();
     std::map<TensorId, Quantization> scales;
     for (const TensorId id : order) {
       const auto fixed = fixed_.find(root(id));
-      const Range range = fixed == fixed_.end() ? ranges.at(root(id)) : Range{};
-      scales[id] = fixed == fixed_.end() ? asymmetric_int8(range.min, range.max) : fixed->second;
+      if (fixed != fixed_.end()) {
+        scales[id] = fixed->second;
+        continue;
+      }
+      const auto width = widths.find(root(id));
+      const Range range =
+          widened(ranges.at(root(id)), width == widths.end() ? 0.0f : width->second);
+      scales[id] = asymmetric_int8(range.min, range.max);
     }
     return scales;
+  }
+
+  /// Integer softmax multiplies differences by beta * scale * 2^26, which must be more than 1
+  /// (TFLite aborts otherwise): the width of the range that gives twice that.
+  std::map<int, float> least_widths() {
+    constexpr float kWidth = 255 * 2.0f / (1 << 26);
+    std::map<int, float> widths;
+    for (const OpId id : graph_.ops()) {
+      const Op& op = graph_.op(id);
+      float beta = 1;
+      if (const auto* softmax = std::get_if<SoftmaxAttributes>(&op.attributes)) {
+        beta = softmax->beta;
+      } else if (op.type != OpType::log_softmax) {
+        continue;
+      }
+      if (!is_float(graph_, op.input(0)) || !(beta > 0)) continue;
+      float& width = widths[root(op.input(0))];
+      width = std::max(width, kWidth / beta);
+    }
+    return widths;
+  }
+
+  static Range widened(Range range, float width) {
+    const float missing = width - (std::max(range.max, 0.0f) - std::min(range.min, 0.0f));
+    if (missing <= 0) return range;
+    return {std::min(range.min, 0.0f) - missing / 2, std::max(range.max, 0.0f) + missing / 2};
   }
 
   std::map<int, Range> group_ranges(const std::vector<TensorId>& order) {

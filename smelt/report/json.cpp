@@ -32,8 +32,8 @@ json to_json(const OpSummary& op) {
 json to_json(const ArenaBlock& block) { return {{"name", block.name}, {"bytes", block.bytes}}; }
 
 json to_json(const BenchmarkOp& op) {
-  return {{"name", op.name},   {"type", op.type}, {"ms", op.ms},
-          {"share", op.share}, {"macs", op.macs}, {"gflops", op.gflops}};
+  return {{"name", op.name}, {"type", op.type},     {"ms", op.ms},      {"share", op.share},
+          {"macs", op.macs}, {"gflops", op.gflops}, {"bytes", op.bytes}};
 }
 
 json to_json(const ConfusionMatrix& confusion) {
@@ -117,6 +117,7 @@ json to_json(const BenchmarkResult& result) {
           {"macs", result.macs},
           {"arena_bytes", or_null(result.arena_bytes)},
           {"runtime_bytes", result.runtime_bytes},
+          {"file_bytes", result.file_bytes},
           {"ops", list(result.ops)}};
 }
 
