@@ -10,8 +10,14 @@
 namespace smelt {
 namespace {
 
+int lower_recurrent_as_asked(Model& model, const PipelineOptions& options) {
+  return lower_recurrent(model, options.recurrent);
+}
+
 constexpr Pass kInference[] = {
     {"infer_shapes", infer_shapes, "first: the other passes ask for shapes"},
+    {"lower_recurrent", nullptr, "before all that looks at what it writes",
+     lower_recurrent_as_asked},
     {"lower_batch_norm", lower_batch_norm, "before the affine folds, which take it apart"},
     {"fold_constants", fold_constants, "before patterns that want constant operands"},
     {"normalize_arithmetic", normalize_arithmetic, "before the affine folds: fewer spellings"},
@@ -41,55 +47,68 @@ void check_skipped(std::span<const Pass> passes, const std::vector<std::string>&
   }
 }
 
-PassResult run_pass(Graph& graph, const Pass& pass) {
+void check_graph(const Graph& graph, const Pass& pass) {
+  try {
+    verify(graph);
+  } catch (const Error& error) {
+    fail(ErrorKind::internal, "pass {} broke the graph: {}", pass.name, error.what());
+  }
+}
+
+PassResult run_pass(Model& model, const Pass& pass, const PipelineOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const int rewrites = with_context([&] { return fmt::format("pass {}", pass.name); },
-                                    [&] { return pass.run(graph); });
-  if (rewrites > 0) {
-    try {
-      verify(graph);
-    } catch (const Error& error) {
-      fail(ErrorKind::internal, "pass {} broke the graph: {}", pass.name, error.what());
-    }
+  PassResult result{.name = pass.name};
+  std::vector<const Graph*> changed;
+  with_context([&] { return fmt::format("pass {}", pass.name); },
+               [&] {
+                 if (pass.run_model != nullptr) {
+                   result.rewrites = pass.run_model(model, options);
+                   for (const Graph& graph : model.graphs) changed.push_back(&graph);
+                   return;
+                 }
+                 for (Graph& graph : model.graphs) {
+                   const int rewrites = pass.run(graph);
+                   if (rewrites > 0) changed.push_back(&graph);
+                   result.rewrites += rewrites;
+                 }
+               });
+  if (result.rewrites > 0) {
+    for (const Graph* graph : changed) check_graph(*graph, pass);
   }
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  return {pass.name, rewrites, time.count()};
+  result.seconds = time.count();
+  return result;
 }
 
 }  // namespace
 
 std::span<const Pass> inference_pipeline() { return kInference; }
 
-std::vector<PassResult> run_pipeline(Graph& graph, std::span<const Pass> passes,
+std::vector<PassResult> run_pipeline(Model& model, std::span<const Pass> passes,
                                      const PipelineOptions& options) {
   check_skipped(passes, options.skip);
-  verify(graph);
+  for (const Graph& graph : model.graphs) verify(graph);
   std::vector<PassResult> results;
   for (const Pass& pass : passes) {
     if (std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end()) {
       continue;
     }
-    results.push_back(run_pass(graph, pass));
-    if (options.observe && results.back().rewrites > 0) options.observe(results.back(), graph);
+    results.push_back(run_pass(model, pass, options));
+    if (options.observe && results.back().rewrites > 0) options.observe(results.back(), model);
   }
   return results;
 }
 
-std::vector<PassResult> run_pipeline(Model& model, std::span<const Pass> passes,
+std::vector<PassResult> run_pipeline(Graph& graph, std::span<const Pass> passes,
                                      const PipelineOptions& options) {
-  std::vector<PassResult> total;
-  for (Graph& graph : model.graphs) {
-    const std::vector<PassResult> results = run_pipeline(graph, passes, options);
-    if (total.empty()) {
-      total = results;
-      continue;
-    }
-    for (size_t i = 0; i < results.size(); ++i) {
-      total[i].rewrites += results[i].rewrites;
-      total[i].seconds += results[i].seconds;
-    }
+  Model model;
+  model.graphs.push_back(graph);
+  std::vector<PassResult> results = run_pipeline(model, passes, options);
+  if (model.graphs.size() != 1) {
+    fail(ErrorKind::unsupported, "the graph needs others, and it stands alone");
   }
-  return total;
+  graph = std::move(model.main());
+  return results;
 }
 
 std::string training_form_op(const Graph& graph) {
