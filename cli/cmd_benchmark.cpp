@@ -93,6 +93,7 @@ void add_benchmark(CLI::App& app, Run& chosen) {
   CLI::App& command =
       *app.add_subcommand("benchmark", "Measure speed: latency, samples/s and time of every op");
   add_model(command, options->model);
+  add_recurrent_form(command, options->model);
   BenchmarkOptions& b = options->benchmark;
   command.add_option("--threads", b.threads, "Threads, each with a sample of its own; 0: all")
       ->capture_default_str()

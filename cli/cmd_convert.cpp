@@ -31,6 +31,7 @@ void add_convert(CLI::App& app, Run& chosen) {
   auto options = std::make_shared<ConvertOptions>();
   CLI::App& command = *app.add_subcommand("convert", "Write a model as float .tflite");
   add_model(command, options->model);
+  add_recurrent_form(command, options->model);
   command.add_option("-o,--output", options->out, "File to write")->required()->type_name("FILE");
   add_common(command, options->common);
   on_chosen(command, options, chosen, run_convert);

@@ -57,6 +57,7 @@ void add_evaluate(CLI::App& app, Run& chosen) {
   CLI::App& command =
       *app.add_subcommand("evaluate", "Measure a model's accuracy and loss on a data set");
   add_model(command, options->model);
+  add_recurrent_form(command, options->model);
   command
       .add_option("--data", options->data_spec,
                   "Samples with labels: a file, a folder, or "

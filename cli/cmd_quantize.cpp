@@ -60,6 +60,7 @@ QuantizeOptions quantize_options(const QuantizeCommand& options, Terminal& termi
   result.plan = {.io = parse_io_type(options.io),
                  .ranges = parse_range_method(options.ranges),
                  .per_channel_dense = options.per_channel_dense};
+  result.pipeline = pipeline_options(options.model);
   result.calibrate.histograms = result.plan.ranges == RangeMethod::mse;
   return result;
 }
@@ -130,6 +131,7 @@ void add_quantize(CLI::App& app, Run& chosen) {
   CLI::App& command =
       *app.add_subcommand("quantize", "Write a model as int8 .tflite, calibrated on samples");
   add_model(command, options->model);
+  add_recurrent_form(command, options->model);
   add_calibration(command, *options);
   command.add_option("-o,--output", options->out, "File to write")->required()->type_name("FILE");
   command.add_option("--io", options->io, "Type of the model's inputs and outputs")

@@ -32,6 +32,7 @@ void add_run(CLI::App& app, Run& chosen) {
   auto options = std::make_shared<RunOptions>();
   CLI::App& command = *app.add_subcommand("run", "Run a model on arrays, sample by sample");
   add_model(command, options->model);
+  add_recurrent_form(command, options->model);
   command
       .add_option(
           "--inputs", options->inputs,

@@ -4,7 +4,6 @@
 
 #include "smelt/data/open_dataset.h"
 #include "smelt/formats/formats.h"
-#include "smelt/passes/pipeline.h"
 
 namespace smelt::cli {
 namespace {
@@ -37,6 +36,17 @@ void add_model(CLI::App& command, ModelOptions& options) {
       ->type_name("SHAPE");
 }
 
+void add_recurrent_form(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option(
+          "--rnn", options.rnn,
+          "What recurrent layers become: fused LSTM ops where they can (else unrolled while "
+          "they are short, else a loop), unrolled steps, or WHILE loops")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fused", "unroll", "while"}))
+      ->type_name("FORM");
+}
+
 void add_numerics(CLI::App& command, std::string& option) {
   option = "reference";
   command
@@ -60,11 +70,20 @@ Model load_model(const ModelOptions& options) {
   return load(options.path, load_options);
 }
 
+PipelineOptions pipeline_options(const ModelOptions& options) {
+  PipelineOptions pipeline;
+  for (const RecurrentForm form :
+       {RecurrentForm::fused, RecurrentForm::unroll, RecurrentForm::while_op}) {
+    if (options.rnn == name(form)) pipeline.recurrent = form;
+  }
+  return pipeline;
+}
+
 Model load_for_inference(const ModelOptions& options) {
   Model model = load_model(options);
   if (model.source.format == "tflite") return model;  // runs as it is, byte for byte
   with_context([&] { return "while preparing " + options.path; },
-               [&] { run_pipeline(model, inference_pipeline()); });
+               [&] { run_pipeline(model, inference_pipeline(), pipeline_options(options)); });
   return model;
 }
 

@@ -7,6 +7,7 @@
 #include "smelt/data/dataset.h"
 #include "smelt/ir/model.h"
 #include "smelt/kernels/kernel.h"
+#include "smelt/passes/pipeline.h"
 
 namespace smelt::cli {
 
@@ -14,12 +15,17 @@ namespace smelt::cli {
 struct ModelOptions {
   std::string path;
   std::vector<std::string> input_shapes;
+  std::string rnn = "fused";
 };
 
 void add_model(CLI::App& command, ModelOptions& options);
+/// --rnn, of commands that bring the model into the form that runs.
+void add_recurrent_form(CLI::App& command, ModelOptions& options);
 
 /// The model as the file holds it (Keras models in training form).
 Model load_model(const ModelOptions& options);
+/// How the passes lower it, as the flags say.
+PipelineOptions pipeline_options(const ModelOptions& options);
 /// The model in the form that runs.
 Model load_for_inference(const ModelOptions& options);
 

@@ -55,26 +55,35 @@ TensorId GraphWriter::add(Tensor tensor) {
 
 TensorId GraphWriter::op(OpType type, std::vector<TensorId> inputs, Attributes attributes,
                          Shape shape, DataType out_type) {
+  return results(type, std::move(inputs), std::move(attributes), {&shape, 1}, {&out_type, 1})[0];
+}
+
+std::vector<TensorId> GraphWriter::results(OpType type, std::vector<TensorId> inputs,
+                                           Attributes attributes, std::span<const Shape> shapes,
+                                           std::span<const DataType> types) {
   constexpr size_t kMaxOps = 100'000;
   constexpr int64_t kMaxElements = int64_t{1} << 31;
   if (graph_.op_count() >= kMaxOps) {
     fail(ErrorKind::unsupported, "the model has over {} ops", kMaxOps);
   }
-  if (shape.elements() > kMaxElements) {
-    fail(ErrorKind::unsupported, "its output {} is too large", to_string(shape));
+  std::vector<TensorId> outputs;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    if (shapes[i].elements() > kMaxElements) {
+      fail(ErrorKind::unsupported, "its output {} is too large", to_string(shapes[i]));
+    }
+    Tensor tensor{.name = unique(fmt::format("{}/{}", layer_.call_name, lower(smelt::name(type)))),
+                  .type = types[i],
+                  .shape = shapes[i],
+                  .origin = layer_.origin};
+    tensor.shape_signature = signature_of(shapes[i]);
+    outputs.push_back(add(std::move(tensor)));
   }
-  Tensor tensor{.name = unique(fmt::format("{}/{}", layer_.call_name, lower(smelt::name(type)))),
-                .type = out_type,
-                .shape = shape,
-                .origin = layer_.origin};
-  tensor.shape_signature = signature_of(std::move(shape));
-  const TensorId result = add(std::move(tensor));
   graph_.add_op({.type = type,
                  .inputs = std::move(inputs),
-                 .outputs = {result},
+                 .outputs = outputs,
                  .attributes = std::move(attributes),
                  .origin = layer_.origin});
-  return result;
+  return outputs;
 }
 
 TensorId GraphWriter::unary(OpType type, TensorId x) {

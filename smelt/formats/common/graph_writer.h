@@ -34,6 +34,10 @@ class GraphWriter {
   TensorId op(OpType type, std::vector<TensorId> inputs, Attributes attributes, Shape shape,
               DataType out_type = DataType::float32);
 
+  /// The same for ops with several results, one for each shape and type.
+  std::vector<TensorId> results(OpType type, std::vector<TensorId> inputs, Attributes attributes,
+                                std::span<const Shape> shapes, std::span<const DataType> types);
+
   /// The same for element-wise ops without attributes: the result has the first input's shape.
   TensorId unary(OpType type, TensorId x);
   /// Broadcasts; the attributes are the defaults of the op.

@@ -217,8 +217,8 @@ std::vector<TensorId> Importer::import_layer(const TableRow& row, Layer& layer) 
   const Results results = row.import(layer);
   const TensorId passed = row.passes_mask ? layer.mask() : TensorId::none;
   const TensorId mask = results.mask.value_or(passed);
-  for (const TensorId value : results.values) {
-    if (mask) masks_[value] = mask;
+  for (size_t i = 0; mask && i < std::min(results.masked, results.values.size()); ++i) {
+    masks_[results.values[i]] = mask;
   }
   return results.values;
 }

@@ -122,7 +122,9 @@ struct Results {
   explicit Results(std::vector<TensorId> many) : values(std::move(many)) {}
 
   std::vector<TensorId> values;
-  std::optional<TensorId> mask;  ///< of all results; where unset, TableRow::passes_mask decides
+  /// Of the first `masked` results; where unset, TableRow::passes_mask decides.
+  std::optional<TensorId> mask;
+  size_t masked = SIZE_MAX;
 };
 
 using ImportLayer = Results (*)(const Layer& layer);
@@ -144,6 +146,7 @@ std::span<const TableRow> core_layers();
 std::span<const TableRow> merge_layers();
 std::span<const TableRow> normalization_layers();
 std::span<const TableRow> pooling_layers();
+std::span<const TableRow> recurrent_layers();
 std::span<const TableRow> shape_layers();
 
 }  // namespace smelt::keras
