@@ -20,7 +20,7 @@ struct TypeName {
   DataType type;
 };
 
-constexpr std::array<TypeName, 12> kTypes = {{{"f4", DataType::float32},
+constexpr std::array<TypeName, 14> kTypes = {{{"f4", DataType::float32},
                                               {"f2", DataType::float16},
                                               {"f8", DataType::float64},
                                               {"i1", DataType::int8},
@@ -31,6 +31,8 @@ constexpr std::array<TypeName, 12> kTypes = {{{"f4", DataType::float32},
                                               {"u4", DataType::uint32},
                                               {"i8", DataType::int64},
                                               {"u8", DataType::uint64},
+                                              {"c8", DataType::complex64},
+                                              {"c16", DataType::complex128},
                                               {"b1", DataType::boolean}}};
 
 DataType parse_dtype(std::string_view text) {
@@ -52,8 +54,8 @@ DataType parse_dtype(std::string_view text) {
       if (order == '<' || order == '|' || order == '=' || order == '>') return known->type;
     }
   }
-  fail(ErrorKind::unsupported, "dtype '{}' is not one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 bool",
-       shown);
+  fail(ErrorKind::unsupported,
+       "dtype '{}' is not one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 c8 c16 bool", shown);
 }
 
 /// Reads the header's Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}.

@@ -194,8 +194,7 @@ Kernel prepare_mul(const PrepareArgs& args) {
 Kernel prepare_div(const PrepareArgs& args) {
   require_one_type(args);
   const Activation activation = attributes_of<FusedAttributes>(args).activation;
-  const DataType type = args.output().type;
-  if (type == DataType::int8 || type == DataType::uint8) return quantized_div(args, activation);
+  if (is_quantized_type(args.output().type)) return quantized_div(args, activation);
   return with_number_type(args, [&](auto zero) {
     using T = decltype(zero);
     return clamped_kernel<T>(args, activation, divide<T>);

@@ -100,8 +100,8 @@ BatchScale quantize_batch_xnnpack(const float* values, int64_t count, int8_t* st
   return {1.0f / steps, stored_zero};
 }
 
-Hybrid make_hybrid(const PrepareArgs& args, int channel_axis, Activation activation,
-                   bool symmetric) {
+Hybrid make_hybrid(const PrepareArgs& args, int channel_axis, Activation activation, bool symmetric,
+                   size_t bias_index) {
   const Operand& w = args.input(1);
   require_type(args.output(), {DataType::float32});
   require_clamping(activation);
@@ -109,13 +109,14 @@ Hybrid make_hybrid(const PrepareArgs& args, int channel_axis, Activation activat
             .xnnpack = xnnpack_takes(args),
             .scales = w.quantization->scale,
             .channels = w.shape[channel_axis],
-            .has_bias = args.has_input(2),
+            .bias = bias_index,
+            .has_bias = args.has_input(bias_index),
             .range = activation_range(activation)};
   if (op.channels < 1) fail(ErrorKind::bad_file, "{} is empty", w.name);
   check_scales(w, op.channels, channel_axis);
   if (bit_width(w.type) < 8) op.values = unpack_small(w);
   if (op.has_bias) {
-    const Operand& bias = args.input(2);
+    const Operand& bias = args.input(bias_index);
     require_type(bias, {DataType::float32});
     if (bias.shape.elements() != op.channels) {
       fail(ErrorKind::bad_file, "bias {} has shape {}, expected [{}]", bias.name,

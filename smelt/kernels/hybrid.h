@@ -39,7 +39,7 @@ struct Hybrid {
   std::vector<int8_t> values;  ///< of int4 and int2 weights; empty where int8 is read in place
   std::vector<float> scales;   ///< one, or one per channel
   int64_t channels = 0;
-  size_t weights = 1, bias = 2;  ///< operands
+  size_t x = 0, weights = 1, bias = 2;  ///< operands
   bool has_bias = false;
   FloatRange range;
 
@@ -48,9 +48,9 @@ struct Hybrid {
   }
 };
 
-/// Checks weights (scales along channel_axis, zero points 0) and bias [channels].
-Hybrid make_hybrid(const PrepareArgs& args, int channel_axis, Activation activation,
-                   bool symmetric);
+/// Checks weights (operand 1, scales along channel_axis, zero points 0) and bias [channels].
+Hybrid make_hybrid(const PrepareArgs& args, int channel_axis, Activation activation, bool symmetric,
+                   size_t bias = 2);
 
 /// True where the weights have several scales that are not all equal.
 bool has_channel_scales(const Hybrid& op);
@@ -79,7 +79,7 @@ Kernel hybrid_kernel(Hybrid hybrid, int64_t batches, int64_t batch_inputs, int64
             const auto* bias =
                 op->has_bias ? static_cast<const float*>(args.inputs[op->bias]) : nullptr;
             for (int64_t n = 0; n < batches; ++n) {
-              const float* x = args.in<float>(0) + n * batch_inputs;
+              const float* x = args.in<float>(op->x) + n * batch_inputs;
               const BatchScale batch = op->xnnpack
                                            ? quantize_batch_xnnpack(x, batch_inputs, stored)
                                            : quantize_batch(x, batch_inputs, op->symmetric, stored);

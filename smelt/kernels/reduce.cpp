@@ -1,6 +1,7 @@
 #include "smelt/kernels/reduce.h"
 
 #include <bit>
+#include <cmath>
 
 #include "smelt/kernels/fixed_point.h"
 #include "smelt/kernels/litert_rules.h"
@@ -146,6 +147,40 @@ Kernel quantized_sum(const PrepareArgs& args, bool mean) {
       .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int32_t))};
 }
 
+/// QuantizedReduceProd of reference/reduce.h: every multiplication takes an equal part of the
+/// scale, scale_x / scale_y^(1/n), so that it cannot overflow; the last one is applied without a
+/// factor.
+template <class T>
+Kernel quantized_product(const PrepareArgs& args) {
+  const Operand& x = args.input(0);
+  const Operand& y = args.output();
+  require_per_tensor(x);
+  require_per_tensor(y);
+  const ReducePlan plan = make_reduce_plan(args);
+  FixedMultiplier m;
+  if (plan.rows > 0 && plan.outputs > 0) {
+    const double root = std::pow(scale_of(y), 1.0 / static_cast<double>(plan.reduced));
+    m = quantize_multiplier(scale_of(x) / root);
+  }
+  constexpr int64_t kNothingYet = std::numeric_limits<int64_t>::min();
+  const auto next = [m, zero = zero_of(x)](int64_t product, T v) -> int64_t {
+    const int64_t value = int64_t{v} - zero;
+    return product == kNothingYet ? value : apply_multiplier(product * value, m);
+  };
+  return {.invoke =
+              [=, zero_y = zero_of(y), range = range_of(y.type)](const InvokeArgs& run) {
+                auto* products = reinterpret_cast<int64_t*>(run.scratch);
+                plan.fold(run.in<T>(0), products, kNothingYet, next);
+                T* out = run.out<T>();
+                for (int64_t i = 0; i < plan.outputs; ++i) {
+                  const int64_t product = products[i] == kNothingYet ? 0 : products[i];
+                  out[i] = static_cast<T>(
+                      clamp(wrapping_add(apply_multiplier(product, m), zero_y), range));
+                }
+              },
+          .scratch_bytes = plan.outputs * static_cast<int64_t>(sizeof(int64_t))};
+}
+
 /// XNNPACK's: one scale in float, which a mean multiplies with the inverse of the count.
 template <class T>
 Kernel scaled_sum(const PrepareArgs& args, bool mean) {
@@ -250,6 +285,10 @@ Kernel prepare_reduce_min(const PrepareArgs& args) {
 Kernel prepare_reduce_prod(const PrepareArgs& args) {
   require_same_type(args.input(0), args.output());
   switch (args.input(0).type) {
+    case DataType::int8:
+      return quantized_product<int8_t>(args);
+    case DataType::int16:
+      return quantized_product<int16_t>(args);
     case DataType::float32:
       return fold_kernel(args, 1.0f, wrapping_product<float>);
     case DataType::int32:

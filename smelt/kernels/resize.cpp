@@ -96,6 +96,10 @@ Kernel bilinear_kernel(const Images& m, std::vector<Tap<Weight>> rows,
   }};
 }
 
+float bilinear(float ll, float lh, float hl, float hh, float wy, float wx) {
+  return ll * (1 - wy) * (1 - wx) + hl * wy * (1 - wx) + lh * (1 - wy) * wx + hh * wy * wx;
+}
+
 template <class T>
 Kernel bilinear_integer(const Images& m, const ResizeAttributes& a) {
   return bilinear_kernel<T, int32_t>(
@@ -162,16 +166,17 @@ Kernel prepare_resize_bilinear(const PrepareArgs& args) {
   }
   switch (args.output().type) {
     case DataType::float32:
-      return bilinear_kernel<float, float>(
-          m, float_taps(m.in_h, m.out_h, attributes), float_taps(m.in_w, m.out_w, attributes),
-          [](float ll, float lh, float hl, float hh, float wy, float wx) {
-            return ll * (1 - wy) * (1 - wx) + hl * wy * (1 - wx) + lh * (1 - wy) * wx +
-                   hh * wy * wx;
-          });
+      return bilinear_kernel<float, float>(m, float_taps(m.in_h, m.out_h, attributes),
+                                           float_taps(m.in_w, m.out_w, attributes), bilinear);
     case DataType::int8:
       return bilinear_integer<int8_t>(m, attributes);
     case DataType::uint8:
-      return bilinear_integer<uint8_t>(m, attributes);
+      // LiteRT's reference computes in float and rounds halves up.
+      return bilinear_kernel<uint8_t, float>(
+          m, float_taps(m.in_h, m.out_h, attributes), float_taps(m.in_w, m.out_w, attributes),
+          [](float ll, float lh, float hl, float hh, float wy, float wx) {
+            return static_cast<uint8_t>(bilinear(ll, lh, hl, hh, wy, wx) + 0.5f);
+          });
     case DataType::int16:
       return bilinear_integer<int16_t>(m, attributes);
     default:

@@ -208,15 +208,18 @@ Kernel log_softmax_float(Rows rows) {
   }};
 }
 
-Kernel log_softmax_int8(Rows rows, double scale) {
+template <class T>
+Kernel log_softmax_8bit(Rows rows, double scale) {
+  constexpr int32_t kLow = std::numeric_limits<T>::min();
+  constexpr int32_t kHigh = std::numeric_limits<T>::max();
   const Differences d = make_differences(1.0, scale);
   constexpr int kOutputBits = 4;
   // The inverse of the input's scaling: smaller than 1, so that its shift is not positive.
   const FixedMultiplier back = quantize_multiplier(
       static_cast<double>(int64_t{1} << (31 - d.multiplier.shift)) / d.multiplier.multiplier);
   return {[=](const InvokeArgs& args) {
-    const int8_t* x = args.in<int8_t>(0);
-    int8_t* y = args.out<int8_t>();
+    const T* x = args.in<T>(0);
+    T* y = args.out<T>();
     for (int64_t r = 0; r < rows.count; ++r, x += rows.depth, y += rows.depth) {
       if (rows.depth == 0) continue;
       const int32_t high = *std::max_element(x, x + rows.depth);
@@ -233,15 +236,15 @@ Kernel log_softmax_int8(Rows rows, double scale) {
           apply_multiplier(wrapping_add(log_sum, std::numeric_limits<int32_t>::min()), back));
       for (int64_t c = 0; c < rows.depth; ++c) {
         const int32_t difference = x[c] - high;
-        int32_t value = -128;
+        int32_t value = kLow;
         if (difference > lowest) {
           const int32_t scaled = apply_multiplier(difference, d.multiplier);
           value = rounding_divide_by_pot(wrapping_add(scaled, -log_sum),
                                          31 - kDifferenceBits - kOutputBits) +
-                  127;
-          value = std::clamp(value, -128, 127);
+                  kHigh;
+          value = std::clamp(value, kLow, kHigh);
         }
-        y[c] = static_cast<int8_t>(value);
+        y[c] = static_cast<T>(value);
       }
     }
   }};
@@ -255,10 +258,11 @@ Kernel prepare_log_softmax(const PrepareArgs& args) {
   require_same_type(x, y);
   const Rows rows = rows_of(args);
   if (x.type == DataType::float32) return log_softmax_float(rows);
-  require_type(x, {DataType::float32, DataType::int8});
+  require_type(x, {DataType::float32, DataType::int8, DataType::uint8});
   require_per_tensor(x);
-  require_output(y, 1.0 / 16, 0, 127);
-  return log_softmax_int8(rows, scale_of(x));
+  require_output(y, 1.0 / 16, 0, range_of(y.type).high);
+  if (x.type == DataType::uint8) return log_softmax_8bit<uint8_t>(rows, scale_of(x));
+  return log_softmax_8bit<int8_t>(rows, scale_of(x));
 }
 
 }  // namespace smelt

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "smelt/kernels/conv_gemm.h"
+#include "smelt/kernels/hybrid.h"
 #include "smelt/kernels/operands.h"
 #include "smelt/ops/op_def.h"
 
@@ -76,27 +77,46 @@ Sum gather_sum(const TransposeShape& s, const X* image, const W* filter, int64_t
   return sum;
 }
 
+/// Calls output(index, channel, sum) for all results of one image.
+template <class X, class W, class XZero, class WZero, class Sum, class Output>
+void run_image(const TransposeShape& s, const X* image, const W* w, XZero x_zero, WZero w_zero, Sum,
+               const Output& output) {
+  const int64_t filter = s.h.filter * s.w.filter * s.inputs;
+  int64_t index = 0;
+  for (int64_t oy = 0; oy < s.h.out; ++oy) {
+    for (int64_t ox = 0; ox < s.w.out; ++ox) {
+      for (int64_t o = 0; o < s.outputs; ++o, ++index) {
+        output(index, o, gather_sum<Sum>(s, image, w + o * filter, oy, ox, x_zero, w_zero));
+      }
+    }
+  }
+}
+
+/// float32 activations, int8 weights; LiteRT quantizes every image with a zero point of its own.
+Kernel hybrid_transpose_conv(const PrepareArgs& args, const TransposeShape& s,
+                             Activation activation) {
+  Hybrid op = make_hybrid(args, kLayout.channel_axis, activation, false, kLayout.bias);
+  op.x = kLayout.x;
+  return hybrid_kernel(
+      std::move(op), s.batch, s.h.in * s.w.in * s.inputs, s.h.out * s.w.out * s.outputs,
+      [s](const int8_t* x, const int8_t* w, auto x_zero, auto w_zero, auto sum,
+          const auto& output) { run_image(s, x, w, x_zero, w_zero, sum, output); });
+}
+
 Kernel plain_transpose_conv(const TransposeShape& s, Weighted op) {
   return {[s, op = std::move(op)](const InvokeArgs& args) {
-    run_plain(
-        op, args,
-        [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
-            const auto& output) {
-          using Sum = decltype(zero_sum);
-          const int64_t image = s.h.in * s.w.in * s.inputs;
-          const int64_t filter = s.h.filter * s.w.filter * s.inputs;
-          int64_t index = 0;
-          for (int64_t n = 0; n < s.batch; ++n) {
-            for (int64_t oy = 0; oy < s.h.out; ++oy) {
-              for (int64_t ox = 0; ox < s.w.out; ++ox) {
-                for (int64_t o = 0; o < s.outputs; ++o, ++index) {
-                  output(index, o,
-                         gather_sum<Sum>(s, x + n * image, w + o * filter, oy, ox, x_zero, w_zero));
+    run_plain(op, args,
+              [&](const auto* x, const auto* w, auto x_zero, auto w_zero, auto zero_sum,
+                  const auto& output) {
+                const int64_t image = s.h.in * s.w.in * s.inputs;
+                const int64_t results = s.h.out * s.w.out * s.outputs;
+                for (int64_t n = 0; n < s.batch; ++n) {
+                  run_image(s, x + n * image, w, x_zero, w_zero, zero_sum,
+                            [&](int64_t index, int64_t channel, auto sum) {
+                              output(n * results + index, channel, sum);
+                            });
                 }
-              }
-            }
-          }
-        });
+              });
   }};
 }
 
@@ -149,6 +169,9 @@ ConvGemm make_phase(const PrepareArgs& args, const Weighted& op, const Transpose
 Kernel prepare_transpose_conv(const PrepareArgs& args) {
   const auto& a = attributes_of<TransposeConv2DAttributes>(args);
   const TransposeShape s = transpose_shape(a, args);
+  if (is_hybrid(args.input(kLayout.x), args.input(kLayout.w))) {
+    return hybrid_transpose_conv(args, s, a.activation);
+  }
   Weighted op = make_weighted(args, kLayout, a.activation, a.quantized_bias_type);
   constexpr int64_t kMaxPhases = 64;  // more would cost memory; nobody has such strides
   const int64_t phases_h = std::min(s.h.stride, s.h.out);

@@ -1,5 +1,6 @@
 #include "smelt/kernels/unary.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "smelt/kernels/fixed_point_math.h"
@@ -88,6 +89,23 @@ Kernel quantized_abs(const PrepareArgs& args) {
   return stored_kernel<T>(x.shape.elements(), f);
 }
 
+/// SqrtEvalQuantized of elementwise.cc: in float, cut off towards zero. It fails for negative
+/// values, which give 0 here.
+template <class T>
+Kernel quantized_sqrt(const PrepareArgs& args) {
+  const Operand& x = args.input(0);
+  const Operand& y = args.output();
+  require_per_tensor(x);
+  require_per_tensor(y);
+  const auto f = [zero_x = zero_of(x), scale_x = scale_of(x), zero_y = zero_of(y),
+                  scale_y = scale_of(y), range = range_of(y.type)](int32_t v) {
+    const float root = std::sqrt(std::max(scale_x * static_cast<float>(v - zero_x), 0.0f));
+    const float steps = std::min(root / scale_y, 65536.0f);
+    return clamp(static_cast<int32_t>(steps) + zero_y, range);
+  };
+  return stored_kernel<T>(x.shape.elements(), f);
+}
+
 }  // namespace
 
 Kernel prepare_abs(const PrepareArgs& args) {
@@ -111,6 +129,10 @@ Kernel prepare_abs(const PrepareArgs& args) {
 Kernel prepare_neg(const PrepareArgs& args) {
   const Operand& x = checked_input(args);
   const int64_t count = x.shape.elements();
+  // LiteRT negates what is stored, whatever the scales and zero points.
+  if (x.type == DataType::int8) return elementwise<int8_t, int8_t>(count, wrapping_negate<int8_t>);
+  if (x.type == DataType::int16)
+    return elementwise<int16_t, int16_t>(count, wrapping_negate<int16_t>);
   if (x.type == DataType::int32)
     return elementwise<int32_t, int32_t>(count, wrapping_negate<int32_t>);
   if (x.type == DataType::int64)
@@ -133,6 +155,11 @@ Kernel prepare_log(const PrepareArgs& args) {
 }
 
 Kernel prepare_sqrt(const PrepareArgs& args) {
+  const Operand& x = checked_input(args);
+  if (x.type == DataType::int8) return quantized_sqrt<int8_t>(args);
+  if (x.type == DataType::int16 && x.quantization->quantized()) {
+    return quantized_sqrt<int16_t>(args);
+  }
   return float_kernel(args, [](float v) { return std::sqrt(v); });
 }
 

@@ -162,6 +162,31 @@ def index_cases(rng):
             [Tensor(i32, [6])] + scores + [Tensor(i32, [])])
 
 
+def quantized_cases(rng):
+    """Integer forms that only LiteRT has."""
+    def tensor(dtype, shape, scale, zero=0, values=None):
+        return Tensor(dtype, shape, values, scale=[scale], zero=[zero])
+
+    def one(code, inputs, outputs, kind=None, **fields):
+        return build(code, inputs, outputs, *(options(kind, **fields) if kind else (0, None)))
+
+    divisor = rng.integers(1, 900, (2, 9)).astype(np.int16)
+    yield "div_int16", one(42, [tensor(np.int16, [2, 9], 0.002), tensor(np.int16, [2, 9], 0.03, 0, divisor)], [tensor(np.int16, [2, 9], 0.004)], "DivOptions")
+    for dtype in (np.int8, np.int16):
+        name = np.dtype(dtype).name
+        yield f"neg_{name}", one(59, [tensor(dtype, [40], 0.1)], [tensor(dtype, [40], 0.1)])
+        zero = -128 if dtype == np.int8 else 0
+        if dtype == np.int8:
+            yield f"sqrt_{name}", one(75, [tensor(dtype, [40], 0.3, zero)], [tensor(dtype, [40], 0.05, -100)])
+        yield f"reduce_prod_{name}", one(81, [tensor(dtype, [4, 3, 5], 0.02, 0), Tensor(values=np.int32([1]))], [tensor(dtype, [4, 5], 0.01, 0)],
+                                         "ReducerOptions")
+    yield "log_softmax_uint8", one(50, [tensor(np.uint8, [6, 9], 0.07, 3)], [tensor(np.uint8, [6, 9], 1 / 16, 255)])
+    for centers in (False, True):
+        yield f"resize_bilinear_uint8_{'half_pixel' if centers else 'plain'}", one(
+            23, [tensor(np.uint8, [1, 4, 5, 3], 0.1, 7), Tensor(values=np.int32([7, 9]))], [tensor(np.uint8, [1, 7, 9, 3], 0.1, 7)],
+            "ResizeBilinearOptions", halfPixelCenters=centers)
+
+
 def custom_cases(rng):
     f32, i16, u32 = np.float32, np.int16, np.uint32
     anchors = np.concatenate([rng.uniform(0, 1, (20, 2)), rng.uniform(0.1, 0.4, (20, 2))], 1).astype(f32)
@@ -309,7 +334,7 @@ def write(folder, name, content, stored=None):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for cases in (hybrid_cases, index_cases, custom_cases):
+    for cases in (hybrid_cases, index_cases, quantized_cases, custom_cases):
         for name, content in cases(np.random.default_rng(1)):
             write(folder, name, content)
     for name, content, stored in compressed_cases(np.random.default_rng(2)):

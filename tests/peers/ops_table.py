@@ -57,6 +57,8 @@ def elementwise(rng):
                 x, y = Tensor(dtype, [2, 3, 4]), Tensor(dtype, [2, 3, 4])
             if op in ("DIV", "FLOOR_DIV", "FLOOR_MOD", "POW", "RIGHT_SHIFT"):  # nothing to divide by 0
                 positive = rng.integers(1, 4, [2, 3, 4]).astype(dtype)
+                if op == "POW" and dtype.kind == "i":  # what overflows is not defined
+                    positive = np.ones_like(positive)
                 y = tensor(dtype, [2, 3, 4], positive, zero=0 if dtype in QUANTIZED else None)
             out = Tensor(dtype, [2, 3, 4], scale=x.scale, zero=x.zero) if x.scale else Tensor(dtype, [2, 3, 4])
             kind = fused.get(op)
@@ -222,8 +224,9 @@ def linear(rng):
             yield op, dtype.name, one(op, [tensor(dtype, [1, 6, 6, 3])], [tensor(dtype, [1, 3, 3, 3])], "Pool2DOptions",
                                       strideW=2, strideH=2, filterWidth=2, filterHeight=2)
     for dtype in (F32, I8, U8, I16):
-        alpha = rng.integers(1, 20, (1, 1, 3)).astype(dtype)
-        yield "PRELU", dtype.name, one("PRELU", [tensor(dtype, [1, 4, 4, 3]), tensor(dtype, [1, 1, 3], alpha)], [tensor(dtype, [1, 4, 4, 3])])
+        alpha_type = I8 if dtype == I16 else dtype
+        alpha = tensor(alpha_type, [1, 1, 3], rng.integers(1, 20, (1, 1, 3)).astype(alpha_type))
+        yield "PRELU", dtype.name, one("PRELU", [tensor(dtype, [1, 4, 4, 3]), alpha], [tensor(dtype, [1, 4, 4, 3])])
     for op, kind in (("RESIZE_BILINEAR", "ResizeBilinearOptions"), ("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions")):
         for dtype in (F32, I8, I16, U8, I32):
             yield op, dtype.name, one(op, [tensor(dtype, [1, 3, 4, 2]), ints(6, 7)], [tensor(dtype, [1, 6, 7, 2])], kind, halfPixelCenters=True)
@@ -308,6 +311,13 @@ go with int8 activations.
 """
 
 
+FAULTS = """
+
+(1) TFLite Micro computes no multipliers for int16, so that everything is equal; Smelt compares as LiteRT does.
+(2) LiteRT takes the bytes of booleans for wider values.
+"""
+
+
 def main():
     program, target, only = sys.argv[1], sys.argv[2], set(sys.argv[3:])
     smelt, rows, bad = Smelt(program), {}, []
@@ -329,10 +339,13 @@ def main():
     print("\n".join(bad))
     if only:
         return
+    rows["GREATER"]["int16"] = rows["GREATER"]["int16"].replace("S!", "S (1)")
+    for op in ("MATRIX_DIAG", "MATRIX_SET_DIAG"):
+        rows[op]["bool"] = rows[op]["bool"].replace("S!", "S (2)")
     lines = ["| op | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for op in sorted(rows):
         lines.append(f"| {op} | " + " | ".join(rows[op].get(c, "") for c in COLUMNS) + " |")
-    pathlib.Path(target).write_text(HEAD + "\n".join(lines) + "\n")
+    pathlib.Path(target).write_text(HEAD + "\n".join(lines) + FAULTS)
 
 
 if __name__ == "__main__":
