@@ -28,12 +28,36 @@ Shape parse_shape(const std::string& text) {
 }  // namespace
 
 void add_model(CLI::App& command, ModelOptions& options) {
-  command.add_option("MODEL", options.path, "Model file: .tflite or Keras .h5")->required();
+  command
+      .add_option("MODEL", options.path,
+                  "Model file: .tflite, Keras .h5 or .keras, or an archive of them")
+      ->required();
   command
       .add_option("--input-shape", options.input_shapes,
                   "Shape of an input whose axes the file leaves open, such as 32x32x3; once for "
                   "each input")
       ->type_name("SHAPE");
+  const std::string group = "Keras models and archives";
+  command
+      .add_option("--weights", options.weights,
+                  "File with the weights, where MODEL holds only layers")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--config", options.config,
+                  "File with the layers (config.json, or another file of the model), where MODEL "
+                  "holds only weights")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--member", options.member, "Member of an archive (its .tflite, then its .h5)")
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_flag(
+          "--ignore-custom", options.ignore_custom,
+          "Keep layers of unknown classes as custom ops, which no runtime can run as they are")
+      ->group(group);
 }
 
 void add_recurrent_form(CLI::App& command, ModelOptions& options) {
@@ -67,6 +91,10 @@ Model load_model(const ModelOptions& options) {
   for (const std::string& text : options.input_shapes) {
     load_options.input_shapes.push_back(parse_shape(text));
   }
+  load_options.weights = options.weights;
+  load_options.config = options.config;
+  load_options.member = options.member;
+  load_options.ignore_custom = options.ignore_custom;
   return load(options.path, load_options);
 }
 

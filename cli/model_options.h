@@ -16,6 +16,8 @@ struct ModelOptions {
   std::string path;
   std::vector<std::string> input_shapes;
   std::string rnn = "fused";
+  std::string weights, config, member;
+  bool ignore_custom = false;
 };
 
 void add_model(CLI::App& command, ModelOptions& options);

@@ -43,12 +43,23 @@ void check_inputs(const std::vector<Rows>& inputs, const Graph& graph) {
   if (inputs[0].count() == 0) fail(ErrorKind::bad_argument, "in0 holds no samples");
 }
 
+/// Axes of an input that the file leaves open, the batch aside, take the sizes of the array.
+void take_sizes(Tensor& tensor, const Shape& rows) {
+  const int rank = tensor.shape.rank();
+  const int skip = rows.rank() - rank;
+  if (!tensor.shape_signature || tensor.shape_signature->rank() != rank || skip < 0) return;
+  for (int axis = 1; axis < rank; ++axis) {
+    if ((*tensor.shape_signature)[axis] == Shape::kUnknown) tensor.shape[axis] = rows[skip + axis];
+  }
+}
+
 /// Errors of the archive itself name its path already.
-std::vector<Rows> open_inputs(const std::filesystem::path& path, const Graph& graph) {
+std::vector<Rows> open_inputs(const std::filesystem::path& path, Graph& graph) {
   const auto file = NpzFile::open(path);
   std::vector<Rows> inputs;
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
     inputs.push_back(file->rows(fmt::format("in{}", i)));
+    take_sizes(graph.tensor(graph.inputs()[i]), inputs[i].shape());
   }
   with_context([&] { return path.string(); }, [&] { check_inputs(inputs, graph); });
   return inputs;
@@ -88,15 +99,15 @@ void require_shape(const Shape& shape, const Shape& first, size_t output) {
 
 RunArraysResult run_arrays(const Model& model, const std::filesystem::path& inputs,
                            const std::filesystem::path& outputs, const RunArraysOptions& options) {
-  const Graph& graph = model.main();
-  const std::vector<Rows> rows = open_inputs(inputs, graph);
+  Model sized = model;  // shares the constants
+  const std::vector<Rows> rows = open_inputs(inputs, sized.main());
   const int64_t samples = rows[0].count();
 
   SampleRunOptions run;
   run.threads = options.threads;
   run.numerics = options.numerics;
   run.progress = options.progress;
-  const auto program = prepare_for_samples(model, samples, run);
+  const auto program = prepare_for_samples(sized, samples, run);
 
   NpzWriter writer(outputs);
   std::vector<int> arrays;

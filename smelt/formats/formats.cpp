@@ -3,51 +3,102 @@
 #include "smelt/base/file.h"
 #include "smelt/formats/keras/keras.h"
 #include "smelt/formats/tflite/tflite.h"
+#include "smelt/formats/zip/archive.h"
 
 namespace smelt {
 namespace {
 
-enum class Format { tflite, hdf5, zip, unknown };
+enum class Format { tflite, keras, archive, unknown };
 
 bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
   if (!in_range(offset, magic.size(), bytes.size())) return false;
   return std::memcmp(bytes.data() + offset, magic.data(), magic.size()) == 0;
 }
 
-Format detect(const std::filesystem::path& path) {
-  const auto file = MappedFile::open(path);
-  const ByteView bytes = file->bytes();
-  if (bytes.empty()) fail(ErrorKind::bad_file, "{} is empty", path.string());
+Format detect(ByteView bytes, const std::filesystem::path& name) {
+  if (bytes.empty()) fail(ErrorKind::bad_file, "{} is empty", name.string());
   if (starts_with(bytes, 4, "TFL3")) return Format::tflite;
-  if (starts_with(bytes, 0, "\x89HDF\r\n\x1a\n")) return Format::hdf5;
-  if (starts_with(bytes, 0, "PK\x03\x04")) return Format::zip;
-  const std::string suffix = path.extension().string();
+  if (starts_with(bytes, 0, "\x89HDF\r\n\x1a\n")) return Format::keras;
+  if (starts_with(bytes, 0, "PK\x03\x04")) return Format::archive;
+  const std::string suffix = name.extension().string();
   if (suffix == ".tflite" || suffix == ".lite") return Format::tflite;
-  if (suffix == ".h5" || suffix == ".hdf5") return Format::hdf5;
+  for (const char* known : {".h5", ".hdf5", ".keras", ".json"}) {
+    if (suffix == known) return Format::keras;
+  }
   return Format::unknown;
 }
 
-[[noreturn]] void refuse(Format format, const std::filesystem::path& path) {
-  if (format == Format::zip) {
-    fail(ErrorKind::unsupported,
-         "{}: zip archives (.keras, .mltk.zip) are not read yet; save the model as .h5",
-         path.string());
+keras::LoadOptions keras_options(const LoadOptions& options) {
+  return {.input_shapes = options.input_shapes,
+          .weights = options.weights,
+          .config = options.config,
+          .ignore_custom = options.ignore_custom};
+}
+
+/// The model in an archive: the member asked for, else the .tflite that is quantized ("N.tflite"
+/// beside "N.float32.tflite": the shorter name), else the .h5.
+std::string choose_member(const zip::Archive& archive, const LoadOptions& options) {
+  if (!options.member.empty()) {
+    if (archive.contains(options.member)) return options.member;
+    std::string known;
+    for (const std::string& name : archive.names()) known += (known.empty() ? "" : ", ") + name;
+    fail(ErrorKind::bad_argument, "--member {}: the archive holds {}", options.member,
+         known.empty() ? "nothing" : known);
   }
-  fail(ErrorKind::unsupported,
-       "{}: no model format that Smelt knows; it reads .tflite and Keras .h5", path.string());
+  for (const std::string_view suffix : {".tflite", ".h5", ".keras"}) {
+    std::string best;
+    for (const std::string& name : archive.names()) {
+      if (name.ends_with(suffix) && (best.empty() || name.size() < best.size())) best = name;
+    }
+    if (!best.empty()) return best;
+  }
+  fail(ErrorKind::unsupported, "the zip archive holds no config.json, .tflite or .h5");
+}
+
+Model parse_member(const zip::Archive& archive, const LoadOptions& options) {
+  const std::string name = choose_member(archive, options);
+  const zip::Content member = archive.read(name);
+  return with_context([&] { return "member " + name; },
+                      [&] {
+                        switch (detect(member.bytes, name)) {
+                          case Format::tflite:
+                            return tflite::parse(member.bytes, member.owner);
+                          case Format::keras:
+                            return keras::parse(member.bytes, member.owner, keras_options(options));
+                          default:
+                            fail(ErrorKind::unsupported, "it is no .tflite or Keras .h5");
+                        }
+                      });
+}
+
+Model load_archive(const std::filesystem::path& path, const LoadOptions& options) {
+  return with_context(
+      [&] { return "while reading " + path.string(); },
+      [&] {
+        const auto file = MappedFile::open(path);
+        const auto archive = zip::Archive::parse(file->bytes(), file);
+        const bool keras = options.member.empty() && archive.contains("config.json");
+        Model model = keras ? keras::parse(file->bytes(), file, keras_options(options))
+                            : parse_member(archive, options);
+        model.source.path = path.string();
+        return model;
+      });
 }
 
 }  // namespace
 
 Model load(const std::filesystem::path& path, const LoadOptions& options) {
-  const Format format = detect(path);
-  switch (format) {
+  switch (detect(MappedFile::open(path)->bytes(), path)) {
     case Format::tflite:
       return tflite::load(path);
-    case Format::hdf5:
-      return keras::load_h5(path, {.input_shapes = options.input_shapes});
+    case Format::keras:
+      return keras::load(path, keras_options(options));
+    case Format::archive:
+      return load_archive(path, options);
     default:
-      refuse(format, path);
+      fail(ErrorKind::unsupported,
+           "{}: no model format that Smelt knows; it reads .tflite and Keras .h5 and .keras",
+           path.string());
   }
 }
 

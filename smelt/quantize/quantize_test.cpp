@@ -106,7 +106,7 @@ TEST_P(RealModels, HaveTheConvertersOpsAndStayClose) {
   if (!std::filesystem::exists(keras_path) || !std::filesystem::exists(converted_path)) {
     GTEST_SKIP() << "no " << keras_path;
   }
-  const Model model = keras::load_h5(keras_path);
+  const Model model = keras::load(keras_path);
   const DatasetPtr data = random_dataset(10, GetParam().input);
   const QuantizeResult result = quantize(model, data);
   const Model converted = tflite::load(converted_path);

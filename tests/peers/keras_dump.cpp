@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   int failures = 0;
   for (int i = 1; i < argc; ++i) {
     try {
-      std::printf("%s", smelt::dump(smelt::keras::load_h5(argv[i])).c_str());
+      std::printf("%s", smelt::dump(smelt::keras::load(argv[i])).c_str());
     } catch (const smelt::Error& error) {
       std::fprintf(stderr, "%s: %s\n", std::string(smelt::name(error.kind())).c_str(),
                    error.what());

@@ -86,6 +86,19 @@ std::vector<TensorId> GraphWriter::results(OpType type, std::vector<TensorId> in
   return outputs;
 }
 
+void GraphWriter::widen_batch(int32_t first, int32_t factor) {
+  for (int32_t i = first; i < tensor_count_; ++i) {
+    Tensor& tensor = graph_.tensor(TensorId{i});
+    const bool has_batch = !tensor.is_constant && tensor.shape.rank() > 0 &&
+                           tensor.shape_signature &&
+                           (*tensor.shape_signature)[0] == Shape::kUnknown;
+    if (has_batch) {
+      tensor.shape[0] =
+          static_cast<int32_t>(std::min<int64_t>(int64_t{tensor.shape[0]} * factor, INT32_MAX));
+    }
+  }
+}
+
 TensorId GraphWriter::unary(OpType type, TensorId x) {
   return op(type, {x}, default_attributes(type), shape(x));
 }

@@ -49,9 +49,16 @@ class GraphWriter {
   /// Any other constant; its name gets a number where it is taken.
   TensorId constant(Tensor tensor);
 
+  /// Makes the batch of what was added from the `first` tensor on `factor` times as large: steps
+  /// stand there as samples.
+  void widen_batch(int32_t first, int32_t factor);
+  int32_t tensor_count() const { return tensor_count_; }
+
   const Shape& shape(TensorId id) const { return graph_.tensor(id).shape; }
   DataType type(TensorId id) const { return graph_.tensor(id).type; }
   const std::string& origin() const { return layer_.origin; }
+  /// What is written so far; importers may fold what they have just added.
+  Graph& graph() { return graph_; }
 
   Graph finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) &&;
 

@@ -19,8 +19,7 @@ void collect_unknown(const ModelSpec& model, std::vector<std::string>& unknown) 
   }
 }
 
-/// Weights of other types are read as float32, but a model that computes in another type would give
-/// other results.
+/// Weights of any float type are read as float32, and layers compute in it.
 void check_policy(const Layer& layer) {
   const Json* dtype = layer.config.find("dtype");
   if (dtype == nullptr) return;
@@ -30,9 +29,12 @@ void check_policy(const Layer& layer) {
   } else if (const Json* config = Config(*dtype).find("config")) {
     policy = Config(*config).string("name", policy);
   }
-  if (policy == "float32" || policy == "mixed_float16" || policy == "mixed_bfloat16") return;
-  fail(ErrorKind::unsupported, "dtype \"{}\" is not supported, only float32 and mixed policies are",
-       policy);
+  if (policy.starts_with("mixed_")) policy.erase(0, 6);
+  for (const char* known :
+       {"float16", "float32", "float64", "bfloat16", "bool", "uint8", "int32", "int64"}) {
+    if (policy == known) return;
+  }
+  fail(ErrorKind::unsupported, "dtype \"{}\" is not supported", policy);
 }
 
 DataType input_type(const Config& settings) {
@@ -67,8 +69,6 @@ void check_keywords(const Layer& layer) {
   }
 }
 
-}  // namespace
-
 void require_known_layers(const ModelSpec& model) {
   std::vector<std::string> unknown;
   collect_unknown(model, unknown);
@@ -82,7 +82,10 @@ void require_known_layers(const ModelSpec& model) {
        unknown.size() > 1 ? "are" : "is");
 }
 
+}  // namespace
+
 Graph Importer::run(const ModelSpec& model) && {
+  if (!options_.ignore_custom) require_known_layers(model);
   std::vector<TensorId> inputs;
   for (size_t i = 0; i < model.inputs.size(); ++i) {
     const LayerSpec& layer = model.layers[model.inputs[i].layer];
@@ -98,7 +101,7 @@ TensorId Importer::make_input(const LayerSpec& layer, size_t index) {
 }
 
 /// The batch axis and what the file or the caller says about the others.
-Shape Importer::input_shape(const LayerSpec& layer, size_t index) const {
+Shape Importer::input_shape(const LayerSpec& layer, size_t index) {
   const Config settings(*layer.settings);
   const Json* stored = layer.implied_shape;
   for (const char* key : {"batch_input_shape", "batch_shape"}) {
@@ -133,9 +136,13 @@ Shape Importer::input_shape(const LayerSpec& layer, size_t index) const {
     fail(ErrorKind::unsupported, "the file does not say its shape; pass it with --input-shape");
   }
   dims[0] = 1;
-  if (const Shape shape(dims); !shape.known()) {
-    fail(ErrorKind::unsupported, "its shape {} is open; pass sizes with --input-shape",
-         to_string(shape));
+  if (!Shape(dims).known()) {
+    if (open_size_ == 0) {
+      fail(ErrorKind::unsupported, "its shape {} is open; pass sizes with --input-shape",
+           to_string(Shape(dims)));
+    }
+    has_open_axes_ = true;
+    for (int32_t& dim : dims) dim = dim < 0 ? open_size_ : dim;
   }
   Shape(dims).elements();
   return Shape(std::move(dims));
@@ -184,7 +191,7 @@ std::vector<TensorId> Importer::run_layer(const LayerSpec& spec, const Arguments
   if (spec.model) {
     return run_model(*spec.model, inputs, {scope.prefix + spec.name + "/", std::move(path)});
   }
-  const TableRow* row = find_layer(spec.class_name);
+  const TableRow* row = find_row(spec.class_name);
   SMELT_CHECK(row != nullptr);
   graph_.begin_layer(scope.prefix + spec.name);
   std::set<std::string, std::less<>> used_keywords;
@@ -207,6 +214,11 @@ std::vector<TensorId> Importer::run_layer(const LayerSpec& spec, const Arguments
   check_keywords(layer);
   graph_.end_layer(results);
   return results;
+}
+
+const TableRow* Importer::find_row(std::string_view class_name) const {
+  const TableRow* row = find_layer(class_name);
+  return row == nullptr && options_.ignore_custom ? custom_layer() : row;
 }
 
 std::vector<TensorId> Importer::import_layer(const TableRow& row, Layer& layer) {
@@ -233,12 +245,12 @@ Results Importer::call_inner(const Layer& layer, const Json& spec, const Part& p
   std::vector<TensorId> results;
   if (is_model(spec)) {
     const ModelSpec model = read_model(spec);
-    require_known_layers(model);
+    if (!options_.ignore_custom) require_known_layers(model);
     const auto names = graph_.layer();
     results = run_model(model, inputs, {graph_.origin() + "/", inner.path});
     graph_.set_layer(names);
   } else {
-    const TableRow* row = find_layer(class_name);
+    const TableRow* row = find_row(class_name);
     if (row == nullptr) {
       fail(ErrorKind::unsupported, "the layer inside, {}, is not supported", class_name);
     }

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // A copy of its own, so that reading past the end is seen.
   const auto bytes = std::make_shared<const std::vector<uint8_t>>(data, data + size);
   try {
-    verify(smelt::keras::load_h5(*bytes, bytes));
+    verify(smelt::keras::parse(*bytes, bytes));
   } catch (const smelt::Error& error) {
     if (error.kind() == smelt::ErrorKind::internal) std::abort();
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "smelt/formats/keras/ops.h"
+
 namespace smelt::keras {
 namespace {
 
@@ -75,10 +77,15 @@ const Json* Layer::keyword(std::string_view key) const {
   return &*found;
 }
 
-std::vector<TensorId> Layer::keyword_tensors(std::string_view key) const {
+std::vector<TensorId> tensors_in(const Json& value, const Arguments& arguments) {
   std::vector<TensorId> found;
-  if (const Json* value = keyword(key)) collect_tensors(*value, arguments, found);
+  collect_tensors(value, arguments, found);
   return found;
+}
+
+std::vector<TensorId> Layer::keyword_tensors(std::string_view key) const {
+  const Json* value = keyword(key);
+  return value == nullptr ? std::vector<TensorId>{} : tensors_in(*value, arguments);
 }
 
 Layer Layer::part(const Part& part) const {
@@ -163,14 +170,14 @@ int32_t output_size(int32_t in, int32_t size, int32_t stride, int32_t dilation, 
 }
 
 const TableRow* find_layer(std::string_view class_name) {
-  for (const auto& family :
-       {activation_layers(), convolution_layers(), core_layers(), merge_layers(),
-        normalization_layers(), pooling_layers(), recurrent_layers(), shape_layers()}) {
+  for (const auto& family : {activation_layers(), convolution_layers(), core_layers(),
+                             merge_layers(), normalization_layers(), pooling_layers(),
+                             recurrent_layers(), shape_layers(), wrapper_layers()}) {
     for (const TableRow& row : family) {
       if (row.class_name == class_name) return &row;
     }
   }
-  return nullptr;
+  return find_op(class_name);
 }
 
 }  // namespace smelt::keras

@@ -26,6 +26,9 @@ struct Arguments {
   std::vector<TensorId> tensors;
 };
 
+/// The tensors in a part of the arguments, in order.
+std::vector<TensorId> tensors_in(const Json& value, const Arguments& arguments);
+
 /// An object inside of a layer that has weights: the layer of a wrapper, the cell of a recurrent
 /// layer, the projections of an attention.
 struct Part {
@@ -137,7 +140,8 @@ struct TableRow {
   bool any_type = false;     ///< takes inputs as they are; others see them cast to float32
 };
 
-/// The row of a class, null where Smelt has none. Families of layers are in files of their own.
+/// The row of a class, null where Smelt has none. Families of layers are in files of their own;
+/// operations (ops.h) are among them.
 const TableRow* find_layer(std::string_view class_name);
 
 std::span<const TableRow> activation_layers();
@@ -148,5 +152,9 @@ std::span<const TableRow> normalization_layers();
 std::span<const TableRow> pooling_layers();
 std::span<const TableRow> recurrent_layers();
 std::span<const TableRow> shape_layers();
+std::span<const TableRow> wrapper_layers();
+
+/// The row that keeps a layer of an unknown class as a custom op.
+const TableRow* custom_layer();
 
 }  // namespace smelt::keras

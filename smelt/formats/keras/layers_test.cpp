@@ -23,7 +23,7 @@ class Layers : public testing::Test {
     const auto path = folder_ / "model.h5";
     test::write_model(path, one_layer(class_name, settings, input_shape),
                       {{"x", {}}, {"l", weights}}, version);
-    return load_h5(path);
+    return keras::load(path);
   }
 
   /// Its ops, without the frame that is always the same; attributes that are defaults are cut.

@@ -32,10 +32,18 @@ bool numbered_by_class(const std::vector<std::string>& children) {
 
 class ObjectWeights : public WeightSource {
  public:
-  explicit ObjectWeights(hdf5::Group root) : root_(std::move(root)) {}
+  explicit ObjectWeights(std::vector<hdf5::Group> roots) : roots_(std::move(roots)) {}
 
   std::optional<StoredWeight> find(const LayerPath& path, const WeightQuery& query) override {
-    hdf5::Group group = root_;
+    for (const hdf5::Group& root : roots_) {
+      if (auto found = find_below(root, path, query)) return found;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<StoredWeight> find_below(hdf5::Group group, const LayerPath& path,
+                                         const WeightQuery& query) {
     std::string place;
     for (const PathStep& step : path) {
       const auto next = enter(group, place, step);
@@ -52,7 +60,6 @@ class ObjectWeights : public WeightSource {
                         [dataset] { return dataset.floats(); }};
   }
 
- private:
   /// The path from `group` to where the step's object lies.
   std::optional<std::string> enter(const hdf5::Group& group, const std::string& place,
                                    const PathStep& step) {
@@ -78,19 +85,20 @@ class ObjectWeights : public WeightSource {
   }
 
   bool by_class_number(const hdf5::Group& children, const std::string& place) {
+    if (roots_.size() > 1) return true;  // Versions that cut files number by class.
     const auto [entry, added] = by_class_.emplace(place, false);
     if (added) entry->second = numbered_by_class(children.children());
     return entry->second;
   }
 
-  hdf5::Group root_;
+  std::vector<hdf5::Group> roots_;
   std::map<std::string, bool> by_class_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightSource> object_weights(hdf5::Group root) {
-  return std::make_unique<ObjectWeights>(std::move(root));
+std::unique_ptr<WeightSource> object_weights(std::vector<hdf5::Group> roots) {
+  return std::make_unique<ObjectWeights>(std::move(roots));
 }
 
 }  // namespace smelt::keras

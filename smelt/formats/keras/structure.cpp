@@ -48,10 +48,28 @@ const Json* layer_list(const Json& config) {
   return all ? layers : nullptr;
 }
 
+/// TensorFlowOpLayer: the node is an object or, in some versions, text.
+std::string node_class(const Json& config) {
+  const Json& node = Config(config).at("node_def");
+  if (!node.is_object()) return "TensorFlowOpLayer";
+  return "raw." + Config(node).string("op");
+}
+
+/// Operations among the layers get names of their own (see ops.h), so that "Add" of `keras.ops` is
+/// not the layer Add.
+std::string class_of(const Config& layer) {
+  const std::string name = layer.string("class_name");
+  if (layer.string("module", "").starts_with("keras.src.ops")) return "ops." + name;
+  if (name == "TFOpLambda" || name == "SlicingOpLambda") {
+    return "tf." + Config(layer.at("config")).string("function");
+  }
+  return name == "TensorFlowOpLayer" ? node_class(layer.at("config")) : name;
+}
+
 LayerSpec read_layer(const Json& json, int depth) {
   const Config layer(json);
   LayerSpec spec;
-  spec.class_name = layer.string("class_name");
+  spec.class_name = class_of(layer);
   spec.settings = &layer.at("config");
   const Config settings(*spec.settings);
   if (is_model(json)) spec.model = std::make_unique<ModelSpec>(read_model(json, depth + 1));

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "smelt/base/error.h"
 
@@ -85,20 +87,36 @@ class LegacyWeights : public WeightSource {
 
  private:
   /// Kept between calls for the same layer.
-  void open(const std::string& name) {
-    if (layer_ && name_ == name) return;
+  void open(const std::string& layer) {
+    if (layer_ && name_ == layer) return;
     weights_.clear();
-    layer_ = root_.group(name);
-    name_ = name;
+    layer_ = root_.group(group_of(layer));
+    name_ = layer;
     for (std::string& weight : read_names(*layer_, "weight_names")) {
       weights_.emplace_back(std::move(weight));
     }
+  }
+
+  std::string group_of(const std::string& layer) {
+    if (root_.contains(layer)) {
+      taken_.insert(layer);
+      return layer;
+    }
+    if (const auto found = renamed_.find(layer); found != renamed_.end()) return found->second;
+    for (const std::string& name : read_names(root_, "layer_names")) {
+      if (taken_.contains(name) || read_names(root_.group(name), "weight_names").empty()) continue;
+      taken_.insert(name);
+      return renamed_[layer] = name;
+    }
+    fail(ErrorKind::bad_file, "the file holds no weights for it");
   }
 
   hdf5::Group root_;
   std::string name_;
   std::optional<hdf5::Group> layer_;
   std::vector<NamedWeight> weights_;
+  std::set<std::string> taken_;
+  std::map<std::string, std::string> renamed_;
 };
 
 }  // namespace
@@ -106,9 +124,21 @@ class LegacyWeights : public WeightSource {
 NamedWeight::NamedWeight(std::string full_name) : name(std::move(full_name)) {
   std::string_view full = name;
   full = full.substr(0, full.rfind(':'));
-  const size_t slash = full.rfind('/');
-  owner = full.substr(0, slash == std::string_view::npos ? 0 : slash);
-  role = full.substr(slash == std::string_view::npos ? 0 : slash + 1);
+  size_t end = full.rfind('/');
+  size_t begin = end + 1;
+  if (end == std::string_view::npos) {
+    // Keras 1: "lstm_1_W_i".
+    end = begin = 0;
+    for (const std::string_view letter : {"_W", "_U", "_b"}) {
+      if (const size_t at = full.rfind(letter);
+          at != std::string_view::npos && at + 5 > full.size()) {
+        end = at;
+        begin = at + 1;
+      }
+    }
+  }
+  owner = full.substr(0, end);
+  role = full.substr(begin);
 }
 
 const NamedWeight* find_named(const std::vector<NamedWeight>& weights, const LayerPath& path,

@@ -65,10 +65,13 @@ const NamedWeight* find_named(const std::vector<NamedWeight>& weights, const Lay
 
 /// `model_weights` of a whole model in HDF5 form, or a file of weights: a group for every layer of
 /// the outermost model, whose attribute "weight_names" lists what it holds.
+/// Where no group has a layer's name, the layers that hold weights are matched in order, as Keras
+/// does for files of weights.
 std::unique_ptr<WeightSource> legacy_weights(hdf5::Group model_weights);
 
 /// `model.weights.h5` of a .keras archive and the .weights.h5 files of Keras 3: weights numbered in
 /// "vars" below the object that holds them ("layers/bidirectional/forward_layer/cell/vars/0").
-std::unique_ptr<WeightSource> object_weights(hdf5::Group root);
+/// Large models are cut into several such files.
+std::unique_ptr<WeightSource> object_weights(std::vector<hdf5::Group> roots);
 
 }  // namespace smelt::keras
