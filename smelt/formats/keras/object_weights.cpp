@@ -44,20 +44,45 @@ class ObjectWeights : public WeightSource {
  private:
   std::optional<StoredWeight> find_below(hdf5::Group group, const LayerPath& path,
                                          const WeightQuery& query) {
+    hdf5::Group around = group;
     std::string place;
     for (const PathStep& step : path) {
       const auto next = enter(group, place, step);
       if (!next) return std::nullopt;
       place += "/" + *next;
+      around = group;
       group = group.group(*next);
     }
+    const auto found = variable(group, place, query.position);
+    const bool as_asked = query.shape.empty() || (found && found->shape == query.shape);
+    if (as_asked || path.size() < 2 || path.back().key != "layer") return found;
+    // Wrappers that replace a weight of their layer take it over: the others move up.
+    if (const auto moved = of_shape(group, place, query.shape)) return moved;
+    const std::string wrapper = place.substr(0, place.rfind('/'));
+    if (const auto taken = of_shape(around, wrapper, query.shape)) return taken;
+    return found;
+  }
+
+  static std::optional<StoredWeight> variable(const hdf5::Group& group, const std::string& place,
+                                              size_t position) {
     if (!group.contains("vars")) return std::nullopt;
     const hdf5::Group variables = group.group("vars");
-    const std::string number = std::to_string(query.position);
+    const std::string number = std::to_string(position);
     if (!variables.is_dataset(number)) return std::nullopt;
     const hdf5::Dataset dataset = variables.dataset(number);
     return StoredWeight{place.substr(1) + "/vars/" + number, dataset.shape(),
                         [dataset] { return dataset.floats(); }};
+  }
+
+  /// The first variable of that shape.
+  static std::optional<StoredWeight> of_shape(const hdf5::Group& group, const std::string& place,
+                                              const std::vector<int64_t>& shape) {
+    constexpr size_t kMaxVariables = 64;
+    for (size_t i = 0; i < kMaxVariables; ++i) {
+      auto found = variable(group, place, i);
+      if (!found || found->shape == shape) return found;
+    }
+    return std::nullopt;
   }
 
   /// The path from `group` to where the step's object lies.

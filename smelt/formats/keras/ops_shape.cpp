@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include "smelt/formats/keras/ops.h"
 
@@ -255,10 +256,42 @@ Index read_index(const Json& entry) {
   return index;
 }
 
-/// x[i, a:b:c, ..., None]: a STRIDED_SLICE where it takes a part, then a RESHAPE.
-Results get_item(const OpCall& call) {
-  const TensorId x = call.tensor(0, kX);
-  const Shape in = call.graph().shape(x);
+/// Operands of a STRIDED_SLICE, axis by axis, and the shape behind it.
+struct Slicing {
+  std::vector<int32_t> begin, end, step, sliced;
+  std::vector<int32_t> dims;  ///< without axes that a number picks from, with new ones
+  int32_t end_mask = 0;
+  bool takes_part = false;  ///< not all of the tensor
+};
+
+void add_axis(const Index& index, int32_t size, Slicing& slicing) {
+  if (size < 1) fail(ErrorKind::unsupported, "slices of empty tensors are not supported");
+  const bool number = index.kind == Index::number;
+  const bool forward = index.step > 0;
+  const int32_t low = forward ? 0 : -1, high = forward ? size : size - 1;
+  const auto clamp = [&](int32_t at) { return std::clamp(at < 0 ? at + size : at, low, high); };
+  const int32_t from = index.begin ? clamp(*index.begin) : forward ? 0 : size - 1;
+  int32_t to = index.end ? clamp(*index.end) : forward ? size : -1;
+  if (number) to = from + 1;
+  const int64_t stride = std::abs(int64_t{index.step});
+  const int64_t distance = forward ? to - from : from - to;
+  const int64_t count = distance <= 0 ? 0 : (distance + stride - 1) / stride;
+  if (count < 1 || from >= size) fail(ErrorKind::unsupported, "it takes nothing of {}", size);
+  const bool to_end = to == (forward ? size : -1);
+  if (to_end) slicing.end_mask |= 1 << slicing.begin.size();
+  // Positions from the end stay such, as the axis may be open.
+  const auto kept = [&](std::optional<int32_t> given, int32_t at) {
+    return given && *given < 0 && *given + size >= 0 ? *given : at;
+  };
+  slicing.begin.push_back(kept(index.begin, from));
+  slicing.end.push_back(to_end ? 0 : number ? to : kept(index.end, to));
+  slicing.step.push_back(index.step);
+  slicing.sliced.push_back(static_cast<int32_t>(count));
+  if (!number) slicing.dims.push_back(static_cast<int32_t>(count));
+  slicing.takes_part = slicing.takes_part || count != size || index.step != 1;
+}
+
+Slicing read_slicing(const OpCall& call, const Shape& in) {
   const Json* key = call.find(1, {"slice_spec", "key"});
   std::vector<Index> indices;
   if (key == nullptr || !key->is_array()) {
@@ -266,63 +299,44 @@ Results get_item(const OpCall& call) {
   } else {
     for (const Json& entry : *key) indices.push_back(read_index(entry));
   }
-  const auto reads = [](const Index& i) {
-    return i.kind == Index::slice || i.kind == Index::number;
-  };
-  const auto used = static_cast<int>(std::count_if(indices.begin(), indices.end(), reads));
-  if (used > in.rank())
-    fail(ErrorKind::bad_file, "it indexes more axes than {} has", to_string(in));
-  const bool has_ellipsis = std::any_of(indices.begin(), indices.end(),
-                                        [](const Index& i) { return i.kind == Index::ellipsis; });
-  if (!has_ellipsis) indices.push_back({.kind = Index::ellipsis});
-  std::vector<int32_t> begin, end, step, sliced, dims;
-  int32_t end_mask = 0;
-  bool part = false;
+  int used = 0, ellipses = 0;
   for (const Index& index : indices) {
-    const int fill = index.kind == Index::ellipsis ? in.rank() - used : 1;
+    used += index.kind == Index::slice || index.kind == Index::number;
+    ellipses += index.kind == Index::ellipsis;
+  }
+  if (used > in.rank() || ellipses > 1) {
+    fail(ErrorKind::bad_file, "its indices do not fit {}", to_string(in));
+  }
+  if (ellipses == 0) indices.push_back({.kind = Index::ellipsis});
+  Slicing slicing;
+  for (const Index& index : indices) {
     if (index.kind == Index::new_axis) {
-      dims.push_back(1);
+      slicing.dims.push_back(1);
       continue;
     }
-    for (int i = 0; i < fill; ++i) {
-      const int32_t size = in[static_cast<int>(begin.size())];
-      if (size < 1) fail(ErrorKind::unsupported, "slices of empty tensors are not supported");
-      const bool number = index.kind == Index::number;
-      const auto clamp = [&](int32_t at, int32_t low, int32_t high) {
-        return std::clamp(at < 0 ? at + size : at, low, high);
-      };
-      const int32_t last = index.step > 0 ? size : size - 1, first = index.step > 0 ? 0 : -1;
-      int32_t from = index.step > 0 ? 0 : size - 1, to = index.step > 0 ? size : -1;
-      if (index.begin) from = clamp(*index.begin, first, last);
-      if (index.end) to = clamp(*index.end, first, last);
-      if (number) to = from + 1;
-      const int32_t distance = index.step > 0 ? to - from : from - to;
-      const int32_t stride = index.step > 0 ? index.step : -index.step;
-      const int32_t count = distance <= 0 ? 0 : (distance + stride - 1) / stride;
-      if (count < 1 || (number && from >= size)) {
-        fail(ErrorKind::unsupported, "a slice of {} takes nothing", to_string(in));
-      }
-      const bool to_end = index.step > 0 ? to == size : to == -1;
-      if (to_end) end_mask |= 1 << begin.size();
-      begin.push_back(from);
-      end.push_back(to_end ? 0 : to);
-      step.push_back(index.step);
-      sliced.push_back(count);
-      if (!number) dims.push_back(count);
-      part = part || count != size || index.step != 1;
+    const int count = index.kind == Index::ellipsis ? in.rank() - used : 1;
+    for (int i = 0; i < count; ++i) {
+      add_axis(index, in[static_cast<int>(slicing.begin.size())], slicing);
     }
   }
+  return slicing;
+}
+
+/// x[i, a:b:c, ..., None]: a STRIDED_SLICE where it takes a part, then a RESHAPE.
+Results get_item(const OpCall& call) {
+  const TensorId x = call.tensor(0, kX);
+  const Shape in = call.graph().shape(x);
+  const Slicing slicing = read_slicing(call, in);
   TensorId y = x;
-  if (part) {
+  if (slicing.takes_part) {
     GraphWriter& graph = call.graph();
-    const TensorId b = graph.ints("begin", begin, {in.rank()});
-    const TensorId e = graph.ints("end", end, {in.rank()});
-    const TensorId s = graph.ints("strides", step, {in.rank()});
-    y = call.emit(OpType::strided_slice, {x, b, e, s}, StridedSliceAttributes{.end_mask = end_mask},
-                  Shape(sliced));
+    const TensorId begin = graph.ints("begin", slicing.begin, {in.rank()});
+    const TensorId end = graph.ints("end", slicing.end, {in.rank()});
+    const TensorId step = graph.ints("strides", slicing.step, {in.rank()});
+    y = call.emit(OpType::strided_slice, {x, begin, end, step},
+                  StridedSliceAttributes{.end_mask = slicing.end_mask}, Shape(slicing.sliced));
   }
-  const Shape shape(std::move(dims));
-  return shape == Shape(sliced) ? y : call.reshape(y, shape);
+  return slicing.dims == slicing.sliced ? y : call.reshape(y, Shape(slicing.dims));
 }
 
 Results tile(const OpCall& call) {

@@ -55,11 +55,24 @@ std::string node_class(const Json& config) {
   return "raw." + Config(node).string("op");
 }
 
+/// The .h5 files of Keras 3 leave the module out: operations then lack what every layer has.
+bool is_bare_operation(const Config& layer, const std::string& name) {
+  const Json* nodes = layer.find("inbound_nodes");
+  const Json* settings = layer.find("config");
+  if (layer.has("module") || nodes == nullptr || settings == nullptr) return false;
+  const bool called_as_in_keras3 =
+      nodes->is_array() && !nodes->empty() && Config((*nodes)[0]).has("args");
+  return called_as_in_keras3 && !Config(*settings).has("trainable") &&
+         find_layer("ops." + name) != nullptr;
+}
+
 /// Operations among the layers get names of their own (see ops.h), so that "Add" of `keras.ops` is
 /// not the layer Add.
 std::string class_of(const Config& layer) {
   const std::string name = layer.string("class_name");
-  if (layer.string("module", "").starts_with("keras.src.ops")) return "ops." + name;
+  if (layer.string("module", "").starts_with("keras.src.ops") || is_bare_operation(layer, name)) {
+    return "ops." + name;
+  }
   if (name == "TFOpLambda" || name == "SlicingOpLambda") {
     return "tf." + Config(layer.at("config")).string("function");
   }

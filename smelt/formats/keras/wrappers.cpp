@@ -72,14 +72,14 @@ Json without_quantizers(const Json& spec) {
   Json plain = spec;
   Json& settings = plain["config"];
   if (!settings.is_object() || !settings.contains("activation")) return plain;
-  const Config activation(settings["activation"]);
-  const std::string class_name =
-      settings["activation"].is_object() ? activation.string("class_name", "") : "";
-  if (class_name == "NoOpActivation") settings["activation"] = "linear";
-  if (class_name == "QuantizeAwareActivation") {
-    const Json* inner = Config(activation.at("config")).find("activation");
-    settings["activation"] = inner == nullptr ? Json("linear") : Json(*inner);
+  Json activation = settings["activation"];
+  while (activation.is_object()) {
+    const std::string class_name = Config(activation).string("class_name", "");
+    if (class_name == "NoOpActivation") activation = "linear";
+    if (class_name != "QuantizeAwareActivation") break;
+    activation = Json(Config(activation).at("config")).value("activation", Json("linear"));
   }
+  settings["activation"] = activation;
   return plain;
 }
 
