@@ -71,9 +71,11 @@ CallReader::NamedCall CallReader::read_call(const Json& node) const {
   NamedCall result;
   LayerCall& call = result.call;
   if (node.is_object() && node.contains("args")) {
+    as_array(node.at("args"), "\"args\"");
     call.positional = read_keras3(node.at("args"), result);
     call.positional_inputs = result.refs.size();
     if (const Json* keywords = Config(node).find("kwargs")) {
+      if (!keywords->is_object()) fail(ErrorKind::bad_file, "\"kwargs\" is no dictionary");
       call.keywords = read_keras3(*keywords, result);
     }
     return result;

@@ -35,7 +35,9 @@ std::string weight_prefix(const Layer& layer) {
 void collect_tensors(const Json& value, const Arguments& arguments, std::vector<TensorId>& found) {
   if (!value.is_structured()) return;
   if (value.is_object() && value.contains("$tensor")) {
-    found.push_back(arguments.tensors.at(value.at("$tensor").get<size_t>()));
+    const auto last = static_cast<int64_t>(arguments.tensors.size()) - 1;
+    const int64_t index = as_integer(value.at("$tensor"), 0, last, "number of a tensor");
+    found.push_back(arguments.tensors[static_cast<size_t>(index)]);
     return;
   }
   for (const Json& element : value) collect_tensors(element, arguments, found);

@@ -10,6 +10,8 @@ constexpr OpCall::Names kX{"x",      "a",     "input", "tensor", "input_tensor",
                            "values", "array", "data",  "params", "images",       "inputs"};
 constexpr OpCall::Names kAxis{"axis", "dim", "axes", "squeeze_dims", "concat_dim"};
 
+constexpr int32_t kMaxParts = 4096;  ///< of a tensor that is taken apart
+
 int axis_of(const OpCall& call, size_t position, int64_t fallback, int rank) {
   return normalized_axis(call.integer_or(position, kAxis, fallback), rank);
 }
@@ -140,6 +142,7 @@ Results unstack(const OpCall& call) {
   std::vector<int32_t> dims = call.graph().shape(x).dims();
   const int axis = axis_of(call, 2, 0, static_cast<int>(dims.size()));
   const int32_t count = dims[static_cast<size_t>(axis)];
+  if (count > kMaxParts) fail(ErrorKind::unsupported, "{} parts are too many", count);
   dims.erase(dims.begin() + axis);
   const std::vector<Shape> shapes(static_cast<size_t>(count), Shape(dims));
   const std::vector<DataType> types(shapes.size(), call.graph().type(x));
@@ -158,7 +161,7 @@ Results split(const OpCall& call) {
   std::vector<int32_t> sizes = call.integers(at, kParts);
   if (!call.at(at, kParts).is_array()) {
     const int32_t count = sizes[0];
-    if (count < 1 || shape[axis] % count != 0) {
+    if (count < 1 || count > kMaxParts || shape[axis] % count != 0) {
       fail(ErrorKind::bad_file, "{} cannot be split into {} parts", to_string(shape), count);
     }
     sizes.assign(static_cast<size_t>(count), shape[axis] / count);
@@ -430,8 +433,13 @@ Results blocks(const OpCall& call) {
   if (to_depth ? shape[1] % size != 0 || shape[2] % size != 0 : shape[3] % area != 0) {
     fail(ErrorKind::bad_file, "blocks of {} do not divide {}", size, to_string(shape));
   }
-  for (const int axis : {1, 2}) shape[axis] = to_depth ? shape[axis] / size : shape[axis] * size;
-  shape[3] = to_depth ? shape[3] * area : shape[3] / area;
+  const auto scaled = [&](int axis, int32_t factor, bool up) {
+    const int64_t result = up ? int64_t{shape[axis]} * factor : shape[axis] / factor;
+    shape[axis] = static_cast<int32_t>(as_integer(Json(result), 1, kMaxSize, "its output"));
+  };
+  scaled(1, size, !to_depth);
+  scaled(2, size, !to_depth);
+  scaled(3, area, to_depth);
   return call.emit(kType, {x}, BlockSizeAttributes{.block_size = size}, shape);
 }
 

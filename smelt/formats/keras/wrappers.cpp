@@ -74,10 +74,16 @@ Json without_quantizers(const Json& spec) {
   if (!settings.is_object() || !settings.contains("activation")) return plain;
   Json activation = settings["activation"];
   while (activation.is_object()) {
-    const std::string class_name = Config(activation).string("class_name", "");
-    if (class_name == "NoOpActivation") activation = "linear";
-    if (class_name != "QuantizeAwareActivation") break;
-    activation = Json(Config(activation).at("config")).value("activation", Json("linear"));
+    const Config described(activation);
+    const std::string class_name = described.string("class_name", "");
+    Json next = "linear";
+    if (class_name == "QuantizeAwareActivation") {
+      const Json* inner = Config(described.at("config")).find("activation");
+      if (inner != nullptr) next = *inner;
+    } else if (class_name != "NoOpActivation") {
+      break;
+    }
+    activation = std::move(next);
   }
   settings["activation"] = activation;
   return plain;
@@ -108,7 +114,8 @@ Results import_lambda(const Layer& layer) {
   Layer op = layer;
   op.class_name = "tf." + name->get<std::string>();
   if (find_op(op.class_name) == nullptr) {
-    fail(ErrorKind::unsupported, "function {} of {} is not supported", *name, module);
+    fail(ErrorKind::unsupported, "function {} of {} is not supported", name->get<std::string>(),
+         module);
   }
   Json empty = Json::object();
   const Json* settings = layer.config.find("arguments");

@@ -45,6 +45,15 @@ uint32_t checksum(ByteView bytes) {
   return static_cast<uint32_t>(crc);
 }
 
+/// Refuses what deflate cannot make, and bombs: weights do not shrink to a hundredth.
+void check_size(uint64_t size, uint64_t packed) {
+  constexpr uint64_t kMaxRatio = 1032;  // of deflate
+  constexpr uint64_t kLarge = uint64_t{256} << 20, kMaxRatioOfLarge = 100;
+  if (size / kMaxRatio > packed || (size > kLarge && size / kMaxRatioOfLarge > packed)) {
+    fail(ErrorKind::bad_file, "{} bytes cannot hold the {} that it claims", packed, size);
+  }
+}
+
 class Inflater {
  public:
   Inflater() {
