@@ -69,6 +69,17 @@ void modernize_merge(std::string& class_name, Json& settings) {
   rename(settings, "concat_axis", "axis");
 }
 
+/// "input_dim" and "input_length" of a first layer as its input shape.
+void state_input_shape(const std::string& class_name, Json& settings) {
+  if (settings.contains("batch_input_shape") || !settings.contains("input_dim")) return;
+  const Json* length = Config(settings).find("input_length");
+  const bool indices = class_name == "Embedding";
+  Json shape = Json::array({nullptr});
+  if (class_name != "Dense") shape.push_back(length == nullptr ? Json() : Json(*length));
+  if (!indices) shape.push_back(settings["input_dim"]);
+  if (!settings["input_dim"].is_null()) settings["batch_input_shape"] = std::move(shape);
+}
+
 void modernize_layer(Json& layer, int depth) {
   constexpr int kMaxDepth = 32;
   if (depth > kMaxDepth) fail(ErrorKind::bad_file, "layers nest too deeply");
@@ -97,6 +108,7 @@ void modernize_layer(Json& layer, int depth) {
     settings["data_format"] = order == "th" ? "channels_first" : "channels_last";
   }
   if (class_name == "Merge") modernize_merge(class_name, settings);
+  state_input_shape(class_name, settings);
   layer["class_name"] = class_name;
 }
 

@@ -99,6 +99,10 @@ const Json* sequential_input_shape(const Json& config, const LayerSpec& first) {
     if (const Json* shape = settings.find(key)) return shape;
   }
   if (const Json* shape = Config(config).find("build_input_shape")) return shape;
+  if (first.class_name == "Bidirectional") {
+    const Config inner(Config(settings.at("layer")).at("config"));
+    if (const Json* shape = inner.find("batch_input_shape")) return shape;
+  }
   if (!first.model || first.model->inputs.empty()) return nullptr;
   const LayerSpec& inner = first.model->layers[first.model->inputs[0].layer];
   return inner.implied_shape != nullptr ? inner.implied_shape
