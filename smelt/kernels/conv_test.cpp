@@ -401,5 +401,22 @@ TEST(TransposeConv, StrideBeyondTheFilterLeavesBias) {
   });
 }
 
+/// A result one cell larger than the input spreads to: cells of one weight have rows and columns
+/// that lie behind the input.
+TEST(TransposeConv, LargerResultsEndInBias) {
+  TestOp op(OpType::transpose_conv,
+            TransposeConv2DAttributes{.padding = Padding::valid, .stride_h = 2, .stride_w = 2});
+  op.constant<int32_t>({4}, {1, 6, 6, 1});
+  op.constant<float>({1, 3, 3, 1}, {0, 0, 0, 0, 1, 0, 0, 0, 0});
+  op.input<float>({1, 2, 2, 1}, {1, 2, 3, 4}).constant<float>({1}, {0.5f});
+  op.output<float>({1, 6, 6, 1});
+  std::vector<float> expected(36, 0.5f);
+  expected[7] = 1.5f;
+  expected[9] = 2.5f;
+  expected[19] = 3.5f;
+  expected[21] = 4.5f;
+  for_each_target([&] { EXPECT_EQ(op.run<float>(), expected); });
+}
+
 }  // namespace
 }  // namespace smelt

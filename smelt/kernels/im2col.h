@@ -18,7 +18,8 @@ struct Im2Col {
   /// True where the rows are the tensor itself.
   bool pointwise() const {
     return window.cells() == 1 && window.stride_h == 1 && window.stride_w == 1 &&
-           window.origin_h == 0 && window.origin_w == 0 && row_channels == channels;
+           window.origin_h == 0 && window.origin_w == 0 && window.out_h == window.in_h &&
+           window.out_w == window.in_w && row_channels == channels;
   }
   int64_t input_elements() const { return batch * window.in_h * window.in_w * channels; }
 };

@@ -91,6 +91,18 @@ bool is_identity(const Graph& graph, const Op& op) {
   }
 }
 
+/// What has to stay an op becomes one that files can hold.
+void as_reshape(Graph& graph, OpId id) {
+  const Op op = graph.op(id);
+  std::vector<int32_t> target = graph.tensor(op.output()).shape.dims();
+  if (!target.empty()) target[0] = Shape::kUnknown;
+  graph.set_op_kind(id, OpType::reshape, ReshapeAttributes{.new_shape = target});
+  const Shape count({static_cast<int32_t>(target.size())});
+  Tensor shape = Tensor::constant(graph.tensor(op.output()).name + "/shape", count, target);
+  shape.origin = op.origin;
+  graph.set_op_inputs(id, {op.input(0), graph.add_tensor(std::move(shape))});
+}
+
 }  // namespace
 
 int drop_identity(Graph& graph) {
@@ -100,7 +112,10 @@ int drop_identity(Graph& graph) {
     if (!op.input(0) || op.outputs.size() != 1 || !op.output()) continue;
     const Tensor& x = graph.tensor(op.input(0));
     if (!(x.quantization == graph.tensor(op.output()).quantization)) continue;
-    if (is_identity(graph, op)) rewrites += replace_by(graph, id, op.input(0));
+    if (!is_identity(graph, op)) continue;
+    const bool replaced = replace_by(graph, id, op.input(0));
+    if (!replaced && op.type == OpType::dropout) as_reshape(graph, id);
+    rewrites += replaced;
   }
   return rewrites;
 }

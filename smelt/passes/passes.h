@@ -13,6 +13,7 @@ int lower_batch_norm(Graph& graph);
 int normalize_arithmetic(Graph& graph);
 int drop_identity(Graph& graph);
 int merge_reshapes(Graph& graph);
+int sink_layout(Graph& graph);
 int fold_constants(Graph& graph);
 int fold_affine_behind(Graph& graph);
 int fold_affine_before(Graph& graph);

@@ -153,17 +153,29 @@ int32_t Config::integer_or(std::string_view key, int32_t fallback, int64_t low,
   return has(key) ? integer(key, low, high) : fallback;
 }
 
-std::array<int32_t, 2> Config::pair(std::string_view key, int64_t low) const {
+std::vector<int32_t> Config::sizes(std::string_view key, size_t count, int64_t low) const {
   const Json& value = at(key);
   const std::string what = fmt::format("\"{}\"", key);
   const auto size = [&](const Json& v) {
     return static_cast<int32_t>(as_integer(v, low, kMaxSize, what));
   };
-  if (!value.is_array()) return {size(value), size(value)};
+  if (!value.is_array()) return std::vector<int32_t>(count, size(value));
   const Json::array_t& sizes = as_array(value, what);
-  if (sizes.size() == 1) return {size(sizes[0]), size(sizes[0])};
-  if (sizes.size() != 2) fail(ErrorKind::bad_file, "{} has {} values", what, sizes.size());
-  return {size(sizes[0]), size(sizes[1])};
+  if (sizes.size() == 1) return std::vector<int32_t>(count, size(sizes[0]));
+  if (sizes.size() != count) fail(ErrorKind::bad_file, "{} has {} values", what, sizes.size());
+  std::vector<int32_t> result;
+  for (const Json& v : sizes) result.push_back(size(v));
+  return result;
+}
+
+std::vector<int32_t> Config::sizes_or(std::string_view key, const std::vector<int32_t>& fallback,
+                                      int64_t low) const {
+  return has(key) ? sizes(key, fallback.size(), low) : fallback;
+}
+
+std::array<int32_t, 2> Config::pair(std::string_view key, int64_t low) const {
+  const std::vector<int32_t> values = sizes(key, 2, low);
+  return {values[0], values[1]};
 }
 
 std::array<int32_t, 2> Config::pair_or(std::string_view key, std::array<int32_t, 2> fallback,

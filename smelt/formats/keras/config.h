@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace smelt::keras {
 
@@ -42,6 +43,11 @@ class Config {
   int32_t integer(std::string_view key, int64_t low = 1, int64_t high = kMaxSize) const;
   int32_t integer_or(std::string_view key, int32_t fallback, int64_t low = 1,
                      int64_t high = kMaxSize) const;
+
+  /// `count` numbers: a list of them, or one for all; each at least `low`.
+  std::vector<int32_t> sizes(std::string_view key, size_t count, int64_t low = 1) const;
+  std::vector<int32_t> sizes_or(std::string_view key, const std::vector<int32_t>& fallback,
+                                int64_t low = 1) const;
 
   /// (height, width): a list of two or one number for both; each at least `low`.
   std::array<int32_t, 2> pair(std::string_view key, int64_t low = 1) const;

@@ -1,28 +1,11 @@
+#include "smelt/formats/common/compose.h"
 #include "smelt/formats/keras/layer.h"
 
 namespace smelt::keras {
 namespace {
 
-/// x [..., I] -> [..., units]; kernel [I, units] in the file, [units, I] in the graph.
-Results import_dense(const Layer& layer) {
-  Shape shape = layer.graph.shape(layer.input());
-  if (shape.rank() < 2) fail(ErrorKind::bad_file, "its input {} is a scalar", to_string(shape));
-  const int32_t in = shape.back();
-  const int32_t units = layer.config.integer("units");
-  const TensorId kernel = transposed_weight(layer, {"kernel"}, 0, {in, units}, {units, in});
-  const TensorId bias = layer.config.boolean("use_bias", true)
-                            ? vector_weight(layer, {"bias"}, 1, units)
-                            : TensorId::none;
-  FullyConnectedAttributes attributes;
-  attributes.keep_num_dims = shape.rank() > 2;
-  shape[shape.rank() - 1] = units;
-  const TensorId y =
-      layer.graph.op(OpType::fully_connected, {layer.input(), kernel, bias}, attributes, shape);
-  return apply_activation(layer, y);
-}
-
 Results import_dropout(const Layer& layer) {
-  const float rate = layer.config.number("rate", 0);
+  const float rate = layer.config.number("rate", layer.config.number("p", 0));
   if (rate < 0 || rate > 1) fail(ErrorKind::bad_file, "\"rate\" is {}, not in [0, 1]", rate);
   return layer.graph.op(OpType::dropout, {layer.input()}, DropoutAttributes{.rate = rate},
                         layer.graph.shape(layer.input()));
@@ -36,17 +19,31 @@ Results import_activation(const Layer& layer) {
   return apply_activation(layer, layer.input());
 }
 
+/// x [...] -> [..., output_dim]: rows of a table.
+Results import_embedding(const Layer& layer) {
+  GraphWriter& graph = layer.graph;
+  const Shape rows({layer.config.integer("input_dim"), layer.config.integer("output_dim")});
+  const TensorId table = plain_weight(layer, {"embeddings"}, 0, rows, rows);
+  TensorId x = layer.input();
+  if (graph.type(x) != DataType::int64) x = cast(graph, x, DataType::int32);
+  std::vector<int32_t> dims = graph.shape(x).dims();
+  dims.push_back(rows[1]);
+  return graph.op(OpType::gather, {table, x}, GatherAttributes{}, Shape(std::move(dims)));
+}
+
 constexpr TableRow kRows[] = {
-    {"Dense", import_dense},
     {"Dropout", import_dropout},
     {"SpatialDropout1D", import_dropout},
     {"SpatialDropout2D", import_dropout},
+    {"SpatialDropout3D", import_dropout},
     {"GaussianDropout", import_identity},
     {"GaussianNoise", import_identity},
     {"AlphaDropout", import_identity},
     {"ActivityRegularization", import_identity},
+    {"Identity", import_identity},
     {"InputLayer", import_identity},
     {"Activation", import_activation},
+    {.class_name = "Embedding", .import = import_embedding, .any_type = true},
 };
 
 }  // namespace

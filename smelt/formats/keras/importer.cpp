@@ -225,7 +225,8 @@ std::vector<TensorId> Importer::import_layer(const TableRow& row, Layer& layer) 
   if (!row.any_type) {
     for (TensorId& input : layer.inputs) input = as_float(input);
   }
-  if (layer.class_name != "InputLayer") check_policy(layer);
+  // Layers of integers say so in the same place.
+  if (layer.class_name != "InputLayer" && !row.any_type) check_policy(layer);
   const Results results = row.import(layer);
   const TensorId passed = row.passes_mask ? layer.mask() : TensorId::none;
   const TensorId mask = results.mask.value_or(passed);

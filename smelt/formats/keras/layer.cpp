@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "smelt/formats/common/compose.h"
 #include "smelt/formats/keras/ops.h"
 
 namespace smelt::keras {
@@ -117,6 +118,15 @@ TensorId transposed_weight(const Layer& layer, const Roles& roles, size_t positi
   return stored_weight(layer, roles, position, shape, graph_shape, make_data);
 }
 
+TensorId made_weight(const Layer& layer, const Roles& roles, size_t position, const Shape& shape,
+                     const Shape& graph_shape, const MakeValues& make) {
+  return stored_weight(layer, roles, position, shape, graph_shape,
+                       [&](std::span<const float> values) {
+                         const std::vector<float> made = make(values);
+                         return Buffer::of(std::span<const float>(made));
+                       });
+}
+
 void require_channels_last(const Layer& layer) {
   const std::string format = layer.config.string("data_format", "channels_last");
   if (format != "channels_last") {
@@ -126,33 +136,24 @@ void require_channels_last(const Layer& layer) {
 }
 
 bool channels_first(const Layer& layer) {
-  return layer.config.string("data_format", "channels_last") == "channels_first";
+  const std::string format = layer.config.string("data_format", "channels_last");
+  if (format == "channels_last") return false;
+  if (format == "channels_first") return true;
+  fail(ErrorKind::bad_file, "data_format \"{}\" is unknown", format);
 }
 
 TensorId transposed(const Layer& layer, TensorId x, const std::vector<int32_t>& order) {
-  const Shape shape = layer.graph.shape(x);
-  std::vector<int32_t> dims;
-  for (const int32_t axis : order) dims.push_back(shape[axis]);
-  const TensorId operand = layer.graph.ints("order", order, {shape.rank()});
-  return layer.graph.op(OpType::transpose, {x, operand}, NoAttributes{}, Shape(std::move(dims)),
-                        layer.graph.type(x));
+  return transpose(layer.graph, x, order);
 }
 
 TensorId to_channels_last(const Layer& layer, TensorId x) {
   const int rank = layer.graph.shape(x).rank();
-  if (rank < 3) return x;
-  std::vector<int32_t> order{0};
-  for (int axis = 2; axis < rank; ++axis) order.push_back(axis);
-  order.push_back(1);
-  return transposed(layer, x, order);
+  return rank < 3 ? x : move_axis(layer.graph, x, 1, rank - 1);
 }
 
 TensorId from_channels_last(const Layer& layer, TensorId x) {
   const int rank = layer.graph.shape(x).rank();
-  if (rank < 3) return x;
-  std::vector<int32_t> order{0, rank - 1};
-  for (int axis = 1; axis < rank - 1; ++axis) order.push_back(axis);
-  return transposed(layer, x, order);
+  return rank < 3 ? x : move_axis(layer.graph, x, rank - 1, 1);
 }
 
 Padding read_padding(const Layer& layer) {
@@ -172,9 +173,11 @@ int32_t output_size(int32_t in, int32_t size, int32_t stride, int32_t dilation, 
 }
 
 const TableRow* find_layer(std::string_view class_name) {
-  for (const auto& family : {activation_layers(), convolution_layers(), core_layers(),
-                             merge_layers(), normalization_layers(), pooling_layers(),
-                             recurrent_layers(), shape_layers(), wrapper_layers()}) {
+  for (const auto& family :
+       {activation_layers(), attention_layers(), category_layers(), convolution_layers(),
+        core_layers(), dense_layers(), image_layers(), merge_layers(), normalization_layers(),
+        pooling_layers(), recurrent_layers(), shape_layers(), transposed_convolution_layers(),
+        wrapper_layers()}) {
     for (const TableRow& row : family) {
       if (row.class_name == class_name) return &row;
     }

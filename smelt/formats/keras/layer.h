@@ -98,6 +98,11 @@ TensorId vector_weight(const Layer& layer, const Roles& roles, size_t position, 
 TensorId transposed_weight(const Layer& layer, const Roles& roles, size_t position, Shape shape,
                            const Shape& graph_shape);
 
+/// A weight in a form that `make` gives its values.
+using MakeValues = std::function<std::vector<float>(std::span<const float>)>;
+TensorId made_weight(const Layer& layer, const Roles& roles, size_t position, const Shape& shape,
+                     const Shape& graph_shape, const MakeValues& make);
+
 /// unsupported where the layer says data_format "channels_first".
 void require_channels_last(const Layer& layer);
 
@@ -145,13 +150,18 @@ struct TableRow {
 const TableRow* find_layer(std::string_view class_name);
 
 std::span<const TableRow> activation_layers();
+std::span<const TableRow> attention_layers();
+std::span<const TableRow> category_layers();
 std::span<const TableRow> convolution_layers();
 std::span<const TableRow> core_layers();
+std::span<const TableRow> dense_layers();
+std::span<const TableRow> image_layers();
 std::span<const TableRow> merge_layers();
 std::span<const TableRow> normalization_layers();
 std::span<const TableRow> pooling_layers();
 std::span<const TableRow> recurrent_layers();
 std::span<const TableRow> shape_layers();
+std::span<const TableRow> transposed_convolution_layers();
 std::span<const TableRow> wrapper_layers();
 
 /// The row that keeps a layer of an unknown class as a custom op.

@@ -1,23 +1,32 @@
+#include "smelt/formats/common/compose.h"
+#include "smelt/formats/keras/einsum.h"
 #include "smelt/formats/keras/layer.h"
 
 namespace smelt::keras {
 namespace {
 
-/// ((a op b) op c) ..., with the broadcasting of NumPy between inputs of one rank.
+/// Inputs of lower rank than the highest get axes of size 1 behind the batch, as Keras does it.
+std::vector<TensorId> of_one_rank(const Layer& layer) {
+  int rank = 0;
+  for (const TensorId input : layer.inputs) {
+    rank = std::max(rank, layer.graph.shape(input).rank());
+  }
+  std::vector<TensorId> result;
+  for (const TensorId input : layer.inputs) {
+    const Shape& shape = layer.graph.shape(input);
+    std::vector<int32_t> sample(static_cast<size_t>(rank - shape.rank()), 1);
+    sample.insert(sample.end(), shape.dims().begin() + 1, shape.dims().end());
+    result.push_back(shape.rank() == rank ? input : reshape(layer.graph, input, sample));
+  }
+  return result;
+}
+
+/// ((a op b) op c) ..., with the broadcasting of NumPy.
 TensorId chain(const Layer& layer, OpType type) {
-  if (layer.inputs.size() < 2) {
-    fail(ErrorKind::bad_file, "it has {} inputs, two or more are needed", layer.inputs.size());
-  }
-  TensorId result = layer.inputs[0];
-  for (size_t i = 1; i < layer.inputs.size(); ++i) {
-    const Shape& a = layer.graph.shape(result);
-    const Shape& b = layer.graph.shape(layer.inputs[i]);
-    if (a.rank() != b.rank()) {
-      fail(ErrorKind::unsupported, "inputs of different ranks, {} and {}, are not supported",
-           to_string(a), to_string(b));
-    }
-    result = layer.graph.binary(type, result, layer.inputs[i]);
-  }
+  if (layer.inputs.empty()) fail(ErrorKind::bad_file, "it has no inputs");
+  const std::vector<TensorId> inputs = of_one_rank(layer);
+  TensorId result = inputs[0];
+  for (size_t i = 1; i < inputs.size(); ++i) result = layer.graph.binary(type, result, inputs[i]);
   return result;
 }
 
@@ -26,10 +35,14 @@ Results import_multiply(const Layer& layer) { return chain(layer, OpType::mul); 
 Results import_maximum(const Layer& layer) { return chain(layer, OpType::maximum); }
 Results import_minimum(const Layer& layer) { return chain(layer, OpType::minimum); }
 
-Results import_subtract(const Layer& layer) {
+void require_two(const Layer& layer) {
   if (layer.inputs.size() != 2) {
     fail(ErrorKind::bad_file, "it has {} inputs instead of two", layer.inputs.size());
   }
+}
+
+Results import_subtract(const Layer& layer) {
+  require_two(layer);
   return chain(layer, OpType::sub);
 }
 
@@ -45,21 +58,50 @@ Results import_concatenate(const Layer& layer) {
   const int64_t wanted = setting ? as_integer(*setting, -kMaxSize, kMaxSize, "\"axis\"") : -1;
   const int axis = normalized_axis(wanted, shape.rank());
   if (axis == 0) fail(ErrorKind::unsupported, "joining along the batch axis is not supported");
-  if (layer.inputs.size() == 1) return layer.inputs[0];
-  int64_t total = 0;
   for (const TensorId input : layer.inputs) {
     Shape other = layer.graph.shape(input);
     if (other.rank() != shape.rank()) fail(ErrorKind::bad_file, "its inputs differ in rank");
-    total += other[axis];
     other[axis] = shape[axis];
     if (other != shape) {
       fail(ErrorKind::bad_file, "its inputs differ outside of axis {}: {} and {}", axis,
            to_string(shape), to_string(layer.graph.shape(input)));
     }
   }
-  shape[axis] = static_cast<int32_t>(as_integer(Json(total), 1, kMaxSize, "length of its output"));
-  return layer.graph.op(OpType::concatenation, layer.inputs, ConcatenationAttributes{.axis = axis},
-                        shape);
+  return concatenate(layer.graph, layer.inputs, axis);
+}
+
+TensorId normalized(const Layer& layer, TensorId x, int axis) {
+  const int last = layer.graph.shape(x).rank() - 1;
+  const TensorId y =
+      layer.graph.unary(OpType::l2_normalization, move_axis(layer.graph, x, axis, last));
+  return move_axis(layer.graph, y, last, axis);
+}
+
+/// One axis of each input is summed over; the batch is shared, all else kept: x's axes, then y's.
+Results import_dot(const Layer& layer) {
+  require_two(layer);
+  const Json& setting = layer.config.at("axes");
+  const bool pair = setting.is_array();
+  if (pair && setting.size() != 2) fail(ErrorKind::bad_file, "\"axes\" is malformed");
+  std::array<TensorId, 2> inputs{layer.inputs[0], layer.inputs[1]};
+  std::array<std::string, 2> labels;
+  std::string result = "a";
+  for (size_t i = 0; i < 2; ++i) {
+    const int rank = layer.graph.shape(inputs[i]).rank();
+    const int axis = normalized_axis(
+        as_integer(pair ? setting[i] : setting, -kMaxSize, kMaxSize, "\"axes\""), rank);
+    if (axis == 0) fail(ErrorKind::bad_file, "\"axes\" names the batch");
+    if (rank > 8) fail(ErrorKind::unsupported, "an input of rank {} is not supported", rank);
+    if (layer.config.boolean("normalize", false)) inputs[i] = normalized(layer, inputs[i], axis);
+    labels[i] = "a";
+    for (int k = 1; k < rank; ++k) {
+      labels[i] += k == axis ? 'z' : static_cast<char>('b' + 8 * i + static_cast<size_t>(k));
+      if (k != axis) result += labels[i].back();
+    }
+  }
+  const TensorId y =
+      einsum(layer.graph, labels[0] + "," + labels[1] + "->" + result, inputs[0], inputs[1]);
+  return layer.graph.shape(y).rank() > 1 ? y : reshape(layer.graph, y, {1});
 }
 
 constexpr TableRow kRows[] = {
@@ -70,6 +112,7 @@ constexpr TableRow kRows[] = {
     {"Subtract", import_subtract},
     {"Average", import_average},
     {"Concatenate", import_concatenate},
+    {"Dot", import_dot},
 };
 
 }  // namespace

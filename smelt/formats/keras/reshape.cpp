@@ -1,24 +1,15 @@
-#include "smelt/formats/keras/layer.h"
+#include "smelt/formats/keras/windows.h"
 
 namespace smelt::keras {
 namespace {
 
-/// `sample` without the batch axis, which stays open.
-TensorId reshape(const Layer& layer, const std::vector<int32_t>& sample) {
-  std::vector<int32_t> target{Shape::kUnknown};
-  target.insert(target.end(), sample.begin(), sample.end());
-  Shape shape(target);
-  shape[0] = 1;
-  const TensorId operand = layer.graph.ints("shape", target, {static_cast<int32_t>(target.size())});
-  return layer.graph.op(OpType::reshape, {layer.input(), operand},
-                        ReshapeAttributes{.new_shape = target}, shape);
-}
-
-Results import_flatten(const Layer& layer) {
-  require_channels_last(layer);
+/// Of "channels_first" the channels are turned to the end, as Keras does it.
+Results import_flatten(const Layer& given) {
+  const Layer layer = with_channels_last(given);
   const Shape& shape = layer.graph.shape(layer.input());
   const int64_t size = shape.elements(1, shape.rank());
-  return reshape(layer, {static_cast<int32_t>(as_integer(Json(size), 1, kMaxSize, "its size"))});
+  return reshape(layer.graph, layer.input(),
+                 {static_cast<int32_t>(as_integer(Json(size), 1, kMaxSize, "its size"))});
 }
 
 /// One axis of the target may be -1.
@@ -44,47 +35,88 @@ Results import_reshape(const Layer& layer) {
   if (known != total) {
     fail(ErrorKind::bad_file, "its input {} cannot take its \"target_shape\"", to_string(in));
   }
-  return reshape(layer, sample);
+  return reshape(layer.graph, layer.input(), sample);
 }
 
-/// ((top, bottom), (left, right)), (rows, columns) or one number for all.
-std::array<std::array<int32_t, 2>, 2> read_sides(const Layer& layer) {
-  const Json& padding = layer.config.at("padding");
-  if (!padding.is_array() || padding.size() != 2 || !padding[0].is_array()) {
-    const auto both = layer.config.pair("padding", 0);
-    return {{{both[0], both[0]}, {both[1], both[1]}}};
+/// "dims" count from 1, the batch standing in front of them.
+Results import_permute(const Layer& layer) {
+  const int rank = layer.graph.shape(layer.input()).rank();
+  std::vector<int32_t> order{0};
+  for (const Json& json : as_array(layer.config.at("dims"), "\"dims\"")) {
+    order.push_back(static_cast<int32_t>(as_integer(json, 1, rank - 1, "\"dims\"")));
   }
-  std::array<std::array<int32_t, 2>, 2> sides{};
-  for (size_t axis = 0; axis < 2; ++axis) {
-    const Json::array_t& pair = as_array(padding[axis], "\"padding\"");
-    if (pair.size() != 2) fail(ErrorKind::bad_file, "\"padding\" is malformed");
-    for (size_t side = 0; side < 2; ++side) {
-      sides[axis][side] =
-          static_cast<int32_t>(as_integer(pair[side], 0, kMaxSize / 4, "\"padding\""));
+  std::vector<int32_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (int i = 0; i < static_cast<int>(sorted.size()); ++i) {
+    if (static_cast<int>(sorted.size()) != rank || sorted[static_cast<size_t>(i)] != i) {
+      fail(ErrorKind::bad_file, "\"dims\" is no order of its input's axes");
     }
   }
+  return transpose(layer.graph, layer.input(), order);
+}
+
+/// x [N,C] -> [N,n,C], by the broadcasting of a product with ones.
+Results import_repeat_vector(const Layer& layer) {
+  const int32_t channels = layer.input_shape(2)[1];
+  constexpr int32_t kMaxRepeats = 1 << 20;
+  const int32_t count = layer.config.integer("n", 1, kMaxRepeats);
+  const TensorId row = reshape(layer.graph, layer.input(), {1, channels});
+  if (count == 1) return row;
+  const std::vector<float> ones(static_cast<size_t>(count), 1.0f);
+  return layer.graph.binary(OpType::mul, row, floats(layer.graph, "ones", ones, {1, count, 1}));
+}
+
+/// Amounts in front of and behind each of `count` axes: nested lists, one number per axis or one
+/// for all; for a single axis also (front, back).
+Sides read_sides(const Layer& layer, std::string_view key, size_t count) {
+  const Json& setting = layer.config.at(key);
+  const auto amount = [&](const Json& json) {
+    return static_cast<int32_t>(as_integer(json, 0, kMaxSize / 4, fmt::format("\"{}\"", key)));
+  };
+  const auto pair = [&](const Json& json) -> std::array<int32_t, 2> {
+    if (!json.is_array()) return {amount(json), amount(json)};
+    if (json.size() != 2) fail(ErrorKind::bad_file, "\"{}\" is malformed", key);
+    return {amount(json[0]), amount(json[1])};
+  };
+  if (!setting.is_array()) return Sides(count, pair(setting));
+  if (count == 1 && setting.size() == 2) return {pair(setting)};
+  if (setting.size() != count) fail(ErrorKind::bad_file, "\"{}\" is malformed", key);
+  Sides sides;
+  for (const Json& json : setting) sides.push_back(pair(json));
   return sides;
 }
 
+/// The sides of all axes of the layer's input, spatial ones being set.
+Sides spatial_sides(const Layer& layer, std::string_view key, size_t count) {
+  layer.input_shape(static_cast<int>(count) + 2);
+  Sides sides = read_sides(layer, key, count);
+  const bool first = channels_first(layer);
+  sides.insert(sides.begin(), first ? 2 : 1, {0, 0});
+  if (!first) sides.push_back({0, 0});
+  return sides;
+}
+
+template <size_t kAxes>
 Results import_zero_padding(const Layer& layer) {
-  require_channels_last(layer);
-  const Shape in = layer.input_shape(4);
-  const auto sides = read_sides(layer);
-  Shape out = in;
-  for (int axis = 0; axis < 2; ++axis) {
-    const auto& [before, after] = sides[static_cast<size_t>(axis)];
-    const int64_t size = int64_t{in[axis + 1]} + before + after;
-    out[axis + 1] = static_cast<int32_t>(as_integer(Json(size), 1, kMaxSize, "its output"));
-  }
-  const TensorId amounts = layer.graph.ints(
-      "paddings", {0, 0, sides[0][0], sides[0][1], sides[1][0], sides[1][1], 0, 0}, {4, 2});
-  return layer.graph.op(OpType::pad, {layer.input(), amounts}, NoAttributes{}, out);
+  return pad(layer.graph, layer.input(), spatial_sides(layer, "padding", kAxes));
+}
+
+template <size_t kAxes>
+Results import_cropping(const Layer& layer) {
+  return crop(layer.graph, layer.input(), spatial_sides(layer, "cropping", kAxes));
 }
 
 constexpr TableRow kRows[] = {
     {"Flatten", import_flatten},
     {"Reshape", import_reshape},
-    {"ZeroPadding2D", import_zero_padding},
+    {"Permute", import_permute},
+    {"RepeatVector", import_repeat_vector},
+    {"ZeroPadding1D", import_zero_padding<1>},
+    {"ZeroPadding2D", import_zero_padding<2>},
+    {"ZeroPadding3D", import_zero_padding<3>},
+    {"Cropping1D", import_cropping<1>},
+    {"Cropping2D", import_cropping<2>},
+    {"Cropping3D", import_cropping<3>},
 };
 
 }  // namespace
