@@ -1,6 +1,7 @@
 #include "smelt/run/batch.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 
@@ -28,6 +29,27 @@ std::set<TensorId> data_dependent(const Graph& graph) {
   }
   dependent.erase(TensorId::none);
   return dependent;
+}
+
+/// Operands of UNIDIRECTIONAL_SEQUENCE_LSTM that hold its states.
+constexpr std::array<size_t, 2> kLstmStates = {18, 19};
+
+bool is_batch_major_lstm(const Op& op) {
+  return op.type == OpType::unidirectional_sequence_lstm &&
+         std::holds_alternative<SequenceLstmAttributes>(op.attributes) &&
+         !op.as<SequenceLstmAttributes>().time_major;
+}
+
+/// Variables [1,units] that are states of one LSTM op and nothing else: a row for each sample does
+/// what the only row does, as all start from zeros.
+bool is_state_per_sample(const Graph& graph, TensorId id) {
+  const Shape& shape = graph.tensor(id).shape;
+  if (graph.is_input(id) || graph.is_output(id) || shape.rank() != 2 || shape[0] != 1) return false;
+  const std::vector<OpId>& readers = graph.consumers(id);
+  if (readers.size() != 1 || graph.producer(id)) return false;
+  const Op& op = graph.op(readers[0]);
+  return is_batch_major_lstm(op) &&
+         std::ranges::any_of(kLstmStates, [&](size_t i) { return op.input(i) == id; });
 }
 
 /// Makes operand `index`, a constant shape that starts with 1, start with n.
@@ -111,6 +133,8 @@ class SampleWise {
         return samples(op, 0);
       case OpType::expand_dims:
         return samples(op, 0) && fixed(op, 1);
+      case OpType::unidirectional_sequence_lstm:
+        return samples(op, 0) && is_batch_major_lstm(op) && all_fixed_behind(op, 1);
       case OpType::recurrent:
         return samples(op, 0) && fixed(op, 1) && fixed(op, 2) && fixed(op, 3) && fixed(op, 4) &&
                (!op.input(5) || samples(op, 5)) && (!op.input(6) || samples(op, 6)) &&
@@ -193,6 +217,12 @@ class SampleWise {
 
   bool samples(const Op& op, size_t i) const { return dependent_.contains(op.input(i)); }
   bool fixed(const Op& op, size_t i) const { return !op.input(i) || !samples(op, i); }
+  bool all_fixed_behind(const Op& op, size_t first) const {
+    for (size_t i = first; i < op.inputs.size(); ++i) {
+      if (!fixed(op, i)) return false;
+    }
+    return true;
+  }
   bool all_samples(const Op& op) const {
     return std::all_of(op.inputs.begin(), op.inputs.end(),
                        [&](TensorId id) { return dependent_.contains(id); });
@@ -289,7 +319,7 @@ bool batchable_graphs(const Graph& one, const Graph& two) {
   if (std::ranges::any_of(ops, [&](OpId id) { return is_control(one.op(id).type); })) return false;
   const std::set<TensorId> dependent = data_dependent(one);
   for (const TensorId id : one.tensors()) {
-    if (one.tensor(id).is_variable) return false;
+    if (one.tensor(id).is_variable && !is_state_per_sample(one, id)) return false;
   }
   for (const TensorId id : one.outputs()) {
     if (!dependent.contains(id)) return false;
@@ -341,6 +371,13 @@ void set_batch(Graph& graph, int n) {
   }
   for (const OpId id : graph.ops()) {
     const Op& op = graph.op(id);
+    if (is_batch_major_lstm(op)) {
+      for (const size_t i : kLstmStates) {
+        if (op.input(i) && is_state_per_sample(graph, op.input(i))) {
+          graph.tensor(op.input(i)).shape[0] = n;
+        }
+      }
+    }
     if (op.type == OpType::transpose_conv && dependent.contains(op.input(2))) {
       rewrite_leading(graph, id, 0, n);
     }

@@ -64,6 +64,56 @@ TEST(RunSamples, BatchAndThreadsGiveTheSameResults) {
   }
 }
 
+/// x [1,5,3] -> two LSTM layers with states in variables -> [1,5,4].
+Model lstm_network() {
+  GraphBuilder b;
+  TensorId x = b.input("x", kFloat, {1, 5, 3});
+  for (uint64_t layer = 0; layer < 2; ++layer) {
+    const int32_t inputs = layer == 0 ? 3 : 4;
+    std::vector<TensorId> in{x};
+    const auto weights = [&](Shape shape) {
+      const auto count = static_cast<size_t>(shape.elements());
+      return b.constant<float>("w", shape, random_values(count, 100 * layer + in.size()));
+    };
+    for (int gate = 0; gate < 4; ++gate) in.push_back(weights({4, inputs}));
+    for (int gate = 0; gate < 4; ++gate) in.push_back(weights({4, 4}));
+    in.resize(12, TensorId::none);
+    for (int gate = 0; gate < 4; ++gate) in.push_back(weights({4}));
+    in.resize(18, TensorId::none);
+    for (int state = 0; state < 2; ++state) {
+      in.push_back(b.tensor({.name = "s", .type = kFloat, .shape = {1, 4}, .is_variable = true}));
+    }
+    in.resize(24, TensorId::none);
+    x = b.op(OpType::unidirectional_sequence_lstm, in,
+             SequenceLstmAttributes{.activation = Activation::tanh}, "lstm", kFloat, {1, 5, 4});
+  }
+  b.output(x);
+  return std::move(b).build_model();
+}
+
+TEST(RunSamples, LstmStatesStartFromZerosForEverySample) {
+  const Model model = lstm_network();
+  ASSERT_TRUE(batchable(model));
+  const auto results = [&](int batch, int threads) {
+    const std::vector<float> inputs = random_values(23 * 15, 7);
+    std::vector<float> values(23 * 20);
+    run_samples(
+        model, 23, {.threads = threads, .batch = batch},
+        [&](int64_t sample, const SampleInputs& to) {
+          std::copy_n(inputs.begin() + sample * 15, 15, to.values<float>(0).begin());
+        },
+        [&](int64_t sample, const SampleOutputs& from) {
+          std::ranges::copy(from.values<float>(0), values.begin() + sample * 20);
+        });
+    return values;
+  };
+  const std::vector<float> one = results(1, 1);
+  for (const int batch : {2, 5, 32}) {
+    EXPECT_EQ(results(batch, 1), one) << batch;
+    EXPECT_EQ(results(batch, 2), one) << batch;
+  }
+}
+
 TEST(RunSamples, HookSeesOnlyRealSamples) {
   const Model model = small_network();
   std::atomic<int64_t> samples{0};
