@@ -15,8 +15,9 @@ namespace {
 bool unrolls(const RecurrentLayer& layer, RecurrentForm form) {
   if (form != RecurrentForm::fused) return form == RecurrentForm::unroll;
   if (layer.open_time) return false;
-  const size_t ops = static_cast<size_t>(layer.time) * ops_per_step(layer);
-  return layer.attributes.unroll || ops <= kMaxUnrolledOps;
+  const auto steps = static_cast<size_t>(layer.time);
+  return layer.attributes.unroll || (steps * ops_per_step(layer) <= kMaxUnrolledOps &&
+                                     steps * layer.recurrent.size_bytes() <= kMaxUnrolledBytes);
 }
 
 void check_form(const RecurrentLayer& layer, const std::string& where) {

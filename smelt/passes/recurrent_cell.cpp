@@ -17,11 +17,16 @@ std::span<const float> weights_of(const Graph& graph, OpId id, size_t index) {
   return *values;
 }
 
-TensorId scaled_elu(OpEmitter& emit, TensorId x, float alpha, float scale) {
-  const TensorId below = emit.unary(OpType::elu, emit.binary(OpType::minimum, x, 0.0f));
-  const TensorId sum =
-      emit.binary(OpType::add, emit.unary(OpType::relu, x), emit.binary(OpType::mul, below, alpha));
-  return emit.binary(OpType::mul, sum, scale);
+TensorId leaky_relu(OpEmitter& emit, TensorId x, float slope) {
+  const Shape shape = emit.shape(x);
+  return emit.op(OpType::leaky_relu, {x}, LeakyReluAttributes{.alpha = slope}, shape);
+}
+
+/// ELU leaves x above 0 alone, and LEAKY_RELU scales what it made of the rest.
+TensorId selu(OpEmitter& emit, TensorId x) {
+  constexpr float kAlpha = 1.6732632423543772f;
+  constexpr float kScale = 1.0507009873554805f;
+  return emit.binary(OpType::mul, leaky_relu(emit, emit.unary(OpType::elu, x), kAlpha), kScale);
 }
 
 /// max(x, 0) + log(1 + exp(-|x|)), which does not overflow.
@@ -31,11 +36,7 @@ TensorId softplus(OpEmitter& emit, TensorId x) {
   return emit.binary(OpType::add, emit.unary(OpType::relu, x), emit.unary(OpType::log, sum));
 }
 
-TensorId hard_sigmoid(OpEmitter& emit, TensorId x) {
-  const TensorId line = emit.binary(OpType::add, emit.binary(OpType::mul, x, 0.2f), 0.5f);
-  return emit.unary(OpType::relu, emit.binary(OpType::minimum, line, 1.0f));
-}
-
+/// relu6(x + 3) / 6
 TensorId hard_sigmoid_6(OpEmitter& emit, TensorId x) {
   const TensorId shifted = emit.unary(OpType::relu6, emit.binary(OpType::add, x, 3.0f));
   return emit.binary(OpType::mul, shifted, 1.0f / 6);
@@ -54,21 +55,19 @@ TensorId emit_activation(OpEmitter& emit, CellActivation activation, TensorId x)
     case CellActivation::sigmoid:
       return emit.unary(OpType::logistic, x);
     case CellActivation::hard_sigmoid:
-      return hard_sigmoid(emit, x);
+      return hard_sigmoid_6(emit, emit.binary(OpType::mul, x, 1.2f));
     case CellActivation::hard_sigmoid_6:
       return hard_sigmoid_6(emit, x);
     case CellActivation::relu:
       return emit.unary(OpType::relu, x);
     case CellActivation::relu6:
       return emit.unary(OpType::relu6, x);
-    case CellActivation::leaky_relu: {
-      const Shape shape = emit.shape(x);
-      return emit.op(OpType::leaky_relu, {x}, LeakyReluAttributes{.alpha = 0.2f}, shape);
-    }
+    case CellActivation::leaky_relu:
+      return leaky_relu(emit, x, 0.2f);
     case CellActivation::elu:
       return emit.unary(OpType::elu, x);
     case CellActivation::selu:
-      return scaled_elu(emit, x, 1.6732632423543772f, 1.0507009873554805f);
+      return selu(emit, x);
     case CellActivation::softplus:
       return softplus(emit, x);
     case CellActivation::softsign:
@@ -165,9 +164,8 @@ size_t ops_of(CellActivation activation) {
       return 4;
     case CellActivation::hard_sigmoid_6:
     case CellActivation::softsign:
-      return 3;
     case CellActivation::selu:
-      return 6;
+      return 3;
     case CellActivation::softplus:
       return 7;
     case CellActivation::swish:

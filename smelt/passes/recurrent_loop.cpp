@@ -43,7 +43,7 @@ TensorId reversed(OpEmitter& emit, TensorId x) {
   return emit.op(OpType::reverse_v2, {x, emit.ints({1})}, NoAttributes{}, shape, type);
 }
 
-/// Operand `index` of one of the loop's graphs: a tensor like the one that it starts as.
+/// An operand of one of the loop's graphs: a tensor like the one that it starts as.
 TensorId operand(OpEmitter& inner, const OpEmitter& outer, const Variable& variable) {
   const Tensor& start = outer.tensor(variable.start);
   return inner.add({.name = "carried",
@@ -104,8 +104,8 @@ class Loop {
   void start(const CellState& initial) {
     const RecurrentAttributes& a = layer_.attributes;
     TensorId x = layer_.op.input(0);
-    if (a.go_backwards) x = reversed(outer_, x);
     const TensorId count = step_count(outer_, layer_, x);
+    if (a.go_backwards) x = reversed(outer_, x);
     const auto products = emit_input_products(outer_, layer_, x);
     const auto zeros = [&](bool sequence) {
       TensorId& id = sequence ? sequence_zeros_ : zeros_;
@@ -120,10 +120,20 @@ class Loop {
       // Skipped steps repeat the output, which is the state unless the layer starts with one.
       const bool own_y = initial.h || a.zero_output_for_mask;
       if (own_y) add(Carried::y, zeros(false));
-      add(Carried::mask, a.go_backwards ? reversed(outer_, layer_.mask()) : layer_.mask());
+      add(Carried::mask, mask_numbers());
     }
     if (a.return_sequences) add(Carried::sequence, zeros(true));
     for (const TensorId product : products) add(Carried::product, product);
+  }
+
+  /// The mask as numbers [N,T,1], in the order of the steps: TFLite Micro gathers no booleans.
+  TensorId mask_numbers() {
+    const CastAttributes cast{.in_type = DataType::boolean, .out_type = DataType::float32};
+    const Shape steps = outer_.shape(layer_.mask());
+    const TensorId numbers = outer_.op(OpType::cast, {layer_.mask()}, cast, steps);
+    const TensorId column = outer_.op(OpType::expand_dims, {numbers, outer_.ints({2})},
+                                      NoAttributes{}, {steps[0], steps[1], 1});
+    return layer_.attributes.go_backwards ? reversed(outer_, column) : column;
   }
 
   void add(Carried what, TensorId start) { variables_.push_back({.what = what, .start = start}); }
@@ -153,15 +163,14 @@ class Loop {
     Graph graph;
     OpEmitter inner = begin_graph(graph, "/body");
     const TensorId step = before(Carried::step);
-    const auto at_step = [&](TensorId from, Shape shape, DataType type) {
-      return inner.op(OpType::gather, {from, step}, GatherAttributes{.axis = 1}, std::move(shape),
-                      type);
+    const auto at_step = [&](TensorId from, Shape shape) {
+      return inner.op(OpType::gather, {from, step}, GatherAttributes{.axis = 1}, std::move(shape));
     };
     std::vector<TensorId> products;
     for (const Variable& variable : variables_) {
       if (variable.what != Carried::product) continue;
       const int32_t rows = inner.shape(variable.before).back();
-      products.push_back(at_step(variable.before, {layer_.batch, rows}, DataType::float32));
+      products.push_back(at_step(variable.before, {layer_.batch, rows}));
     }
     const StepWeights weights = add_step_weights(inner, layer_);
     const CellState old{before(Carried::h), before(Carried::c)};
@@ -183,10 +192,10 @@ class Loop {
   /// Keeps the states of skipped steps; returns the output.
   template <class AtStep>
   TensorId apply_mask(OpEmitter& inner, AtStep at_step, const CellState& old, CellState& next) {
-    TensorId mask = at_step(before(Carried::mask), {layer_.batch}, DataType::boolean);
     const Shape column{layer_.batch, 1};
-    mask = inner.op(OpType::expand_dims, {mask, inner.ints({1})}, NoAttributes{}, column,
-                    DataType::boolean);
+    const TensorId number = at_step(before(Carried::mask), column);
+    const TensorId mask = inner.op(OpType::not_equal, {number, inner.scalar(0)}, NoAttributes{},
+                                   column, DataType::boolean);
     const TensorId computed = next.h;
     next.h = emit_choice(inner, mask, computed, old.h);
     if (next.c) next.c = emit_choice(inner, mask, next.c, old.c);
