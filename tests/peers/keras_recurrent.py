@@ -43,6 +43,8 @@ def layers_of(k):
         one(n + "_dropout", lambda c=cls: c(U, dropout=0.3, recurrent_dropout=0.2))
         one(n + "_long", lambda c=cls: c(U, return_sequences=True), shape=(100, F))
         one(n + "_one_step", lambda c=cls: c(U), shape=(1, F))
+        one(n + "_stateful", lambda c=cls: c(U, stateful=True))
+        one(n + "_stateful_seq", lambda c=cls: c(U, stateful=True, return_sequences=True, go_backwards=True))
         one(n + "_state", lambda c=cls: c(U, return_state=True))
         one(n + "_seq_state", lambda c=cls: c(U, return_state=True, return_sequences=True))
         add(n + "_stack", lambda x, c=cls: c(4)(c(U, return_sequences=True)(c(3, return_sequences=True)(x))))
@@ -116,6 +118,34 @@ def randomize(model, random):
     model.set_weights([random.uniform(-0.6, 0.6, w.shape).astype(w.dtype) for w in model.get_weights()])
 
 
+def as_cudnn(folder, name):
+    """A model of one LSTM or GRU as one of CuDNNLSTM or CuDNNGRU, which order weights in another way."""
+    import json
+    import shutil
+
+    import h5py
+    from tf_keras.src.saving.legacy import hdf5_format
+
+    source, target = folder / f"{name}.k2", folder / f"{name}_cudnn.k2"
+    shutil.copy(f"{source}.npz", f"{target}.npz")
+    shutil.copy(f"{source}.h5", f"{target}.h5")
+    with h5py.File(f"{target}.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            if layer["class_name"] not in ("LSTM", "GRU"):
+                continue
+            layer["class_name"] = "CuDNN" + layer["class_name"]
+            for key in ("activation", "recurrent_activation", "use_bias", "implementation", "reset_after", "unroll"):
+                layer["config"].pop(key, None)
+            group = file["model_weights"][layer["config"]["name"]]
+            names = list(group.attrs["weight_names"])
+            fake = type(layer["class_name"], (), {})()
+            for key, value in zip(names, hdf5_format._convert_rnn_weights(fake, [group[n][:] for n in names])):
+                del group[key]
+                group[key] = value
+        file.attrs["model_config"] = json.dumps(config)
+
+
 def make(folder):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -129,7 +159,8 @@ def make(folder):
             random = np.random.default_rng(sum(map(ord, name)))
             k.backend.clear_session()
             try:
-                x = k.Input(shapes[0])
+                stateful = "_stateful" in name
+                x = k.Input(shapes[0], batch_size=1 if stateful else None)
                 model = k.Model(x, build(x))
                 randomize(model, random)
                 shape = (1, *shapes[0])
@@ -144,20 +175,25 @@ def make(folder):
                 y = model.predict(value, verbose=0)
                 y = y if isinstance(y, (list, tuple)) else [y]
                 golden = {"in0": value, **{f"out{i}": v for i, v in enumerate(y)}}
+                if stateful:
+                    golden["second"] = model.predict(value, verbose=0)
                 np.savez(folder / f"{name}.k{generation}.npz", **golden)
                 model.save(folder / f"{name}.k{generation}.h5")
                 model.save(folder / f"{name}.k{generation}.keras")
             except Exception as problem:
                 print(f"{name} of Keras {generation} is not made: {str(problem).splitlines()[0][:120]}")
+    for name in ("lstm", "lstm_seq", "gru", "gru_back_seq"):
+        as_cudnn(folder, name)
 
 
-def litert(path, value):
+def litert(path, value, times=1):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path))
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
-    interpreter.invoke()
+    for _ in range(times):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
+        interpreter.invoke()
     return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
 
 
@@ -186,7 +222,7 @@ def differs(got, want):
 
 def check_file(smelt, model, golden, form, folder):
     """What is wrong with a model in a form, None where nothing is."""
-    want = [golden[f"out{i}"] for i in range(len(golden.files) - 1)]
+    want = [golden[key] for key in sorted(golden.files) if key.startswith("out")]
     np.savez(folder / "i.npz", in0=golden["in0"])
     out = folder / "m.tflite"
     run = subprocess.run([smelt, "convert", model, "-o", out, "-q", "--rnn", form], capture_output=True, text=True)
@@ -200,6 +236,8 @@ def check_file(smelt, model, golden, form, folder):
     try:
         if problem := differs(litert(out, golden["in0"]), want):
             return "LiteRT " + problem
+        if "second" in golden and (problem := differs(litert(out, golden["in0"], 2), [golden["second"]])):
+            return "the second call in LiteRT " + problem
     except Exception as error:
         return "LiteRT: " + str(error)[:110]
     plain = pathlib.Path(model).name.split(".")[0]

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "smelt/formats/keras/masks.h"
+
 namespace smelt::keras {
 namespace {
 
@@ -228,8 +230,8 @@ std::vector<TensorId> Importer::import_layer(const TableRow& row, Layer& layer) 
   // Layers of integers say so in the same place.
   if (layer.class_name != "InputLayer" && !row.any_type) check_policy(layer);
   const Results results = row.import(layer);
-  const TensorId passed = row.passes_mask ? layer.mask() : TensorId::none;
-  const TensorId mask = results.mask.value_or(passed);
+  TensorId mask = row.passes_mask ? layer.mask() : computed_mask(layer, results);
+  if (results.mask) mask = *results.mask;
   for (size_t i = 0; mask && i < std::min(results.masked, results.values.size()); ++i) {
     masks_[results.values[i]] = mask;
   }

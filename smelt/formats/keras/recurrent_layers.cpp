@@ -121,11 +121,10 @@ TensorId merged(const Layer& layer, const std::string& mode, TensorId x, TensorI
 Results run_direction(const Layer& layer, Json spec, const char* direction, size_t first,
                       bool backwards, std::span<const TensorId> states) {
   const std::string class_name = Config(spec).string("class_name");
-  const TableRow* row = nullptr;
-  for (const TableRow& candidate : recurrent_layers()) {
-    if (candidate.class_name == class_name && class_name != "Bidirectional") row = &candidate;
-  }
-  if (row == nullptr) {
+  const TableRow* row = find_layer(class_name);
+  const bool known = row != nullptr && Config(spec).has("config") &&
+                     Config(Config(spec).at("config")).has("return_sequences");
+  if (!known || class_name == "Bidirectional") {
     fail(ErrorKind::unsupported, "the layer inside, {}, is not supported", class_name);
   }
   if (!Config(spec).at("config").is_object()) fail(ErrorKind::bad_file, "\"config\" is no object");
