@@ -174,10 +174,10 @@ int32_t output_size(int32_t in, int32_t size, int32_t stride, int32_t dilation, 
 
 const TableRow* find_layer(std::string_view class_name) {
   for (const auto& family :
-       {activation_layers(), attention_layers(), category_layers(), convolution_layers(),
-        core_layers(), dense_layers(), image_layers(), merge_layers(), normalization_layers(),
-        pooling_layers(), recurrent_layers(), shape_layers(), transposed_convolution_layers(),
-        wrapper_layers()}) {
+       {activation_layers(), attention_layers(), category_layers(), conv_lstm_layers(),
+        convolution_layers(), core_layers(), dense_layers(), image_layers(), merge_layers(),
+        normalization_layers(), pooling_layers(), recurrent_layers(), shape_layers(),
+        transposed_convolution_layers(), wrapper_layers()}) {
     for (const TableRow& row : family) {
       if (row.class_name == class_name) return &row;
     }

@@ -152,6 +152,7 @@ const TableRow* find_layer(std::string_view class_name);
 std::span<const TableRow> activation_layers();
 std::span<const TableRow> attention_layers();
 std::span<const TableRow> category_layers();
+std::span<const TableRow> conv_lstm_layers();
 std::span<const TableRow> convolution_layers();
 std::span<const TableRow> core_layers();
 std::span<const TableRow> dense_layers();

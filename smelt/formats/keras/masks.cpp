@@ -27,6 +27,7 @@ constexpr std::string_view kPassing[] = {"Activation",
                                          "SpatialDropout3D",
                                          "SyncBatchNormalization",
                                          "ThresholdedReLU",
+                                         "TimeDistributed",
                                          "UnitNormalization"};
 constexpr std::string_view kPassingInKeras3[] = {"Identity", "Normalization", "Rescaling",
                                                  "GroupedQueryAttention", "GroupQueryAttention"};
@@ -115,7 +116,7 @@ TensorId computed_mask(const Layer& layer, const Results& results) {
 
 TensorId masked_mean(const Layer& layer, TensorId x, TensorId mask, bool keep_dims) {
   GraphWriter& graph = layer.graph;
-  const Shape& in = graph.shape(x);
+  const Shape in = graph.shape(x);
   const Shape column{in[0], in[1], 1};
   const CastAttributes cast{.in_type = graph.type(mask), .out_type = DataType::float32};
   const TensorId numbers = graph.op(OpType::cast, {mask}, cast, graph.shape(mask));

@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "smelt/formats/keras/masks.h"
 #include "smelt/formats/keras/windows.h"
 
 namespace smelt::keras {
@@ -82,6 +83,16 @@ Results import_global_pooling(const Layer& layer) {
   return reduce(layer.graph, kType, layer.input(), axes, layer.config.boolean("keepdims", false));
 }
 
+/// The mean over the steps that a mask keeps.
+Results import_global_average_1d(const Layer& layer) {
+  if (!layer.mask()) return import_global_pooling<OpType::mean, 1>(layer);
+  layer.input_shape(3);
+  const bool keep = layer.config.boolean("keepdims", false);
+  const TensorId x = channels_first(layer) ? to_channels_last(layer, layer.input()) : layer.input();
+  const TensorId y = masked_mean(layer, x, layer.mask(), keep);
+  return channels_first(layer) ? from_channels_last(layer, y) : y;
+}
+
 /// One axis in `count` windows that cover it, the i-th being [i*n/count, ceil((i+1)*n/count)).
 TensorId adaptive_axis(GraphWriter& graph, OpType reduction, TensorId x, int axis, int32_t count) {
   const int64_t size = graph.shape(x)[axis];
@@ -145,7 +156,7 @@ constexpr TableRow kRows[] = {
     {"GlobalMaxPooling1D", import_global_pooling<kReduceMax, 1>},
     {"GlobalMaxPooling2D", import_global_pooling<kReduceMax, 2>},
     {"GlobalMaxPooling3D", import_global_pooling<kReduceMax, 3>},
-    {"GlobalAveragePooling1D", import_global_pooling<kMean, 1>},
+    {"GlobalAveragePooling1D", import_global_average_1d},
     {"GlobalAveragePooling2D", import_global_pooling<kMean, 2>},
     {"GlobalAveragePooling3D", import_global_pooling<kMean, 3>},
     {"AdaptiveMaxPooling1D", import_adaptive_pooling<kMax, kReduceMax, 1>},

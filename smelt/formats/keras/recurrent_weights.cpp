@@ -50,29 +50,22 @@ CellActivation read_activation(const Layer& layer, std::string_view key,
   return hard && layer.keras_version >= 3 ? CellActivation::hard_sigmoid_6 : found->activation;
 }
 
-TensorId make_weight(const Layer& layer, const WeightQuery& query, Shape shape,
-                     const std::function<std::vector<float>(std::span<const float>)>& values) {
-  return layer.host.weight(layer, query, [&](std::span<const float> stored) {
-    return Tensor::constant(fmt::format("{}/{}", layer.graph.origin(), query.roles.front()), shape,
-                            values(stored));
-  });
-}
-
 /// Kernels of cuDNN's order, [rows, gates * units] in the file, which per gate hold the matrix
 /// [units, rows] in row-major order.
 TensorId cudnn_kernel(const Layer& layer, const char* role, size_t position, int32_t rows,
                       int32_t gates, int32_t units) {
-  const WeightQuery query{{role}, position, {rows, int64_t{gates} * units}};
-  return make_weight(layer, query, {gates * units, rows}, [=](std::span<const float> from) {
-    const auto r = static_cast<size_t>(rows), u = static_cast<size_t>(units);
-    const size_t columns = u * static_cast<size_t>(gates);
-    std::vector<float> to(from.size());
-    for (size_t i = 0; i < to.size(); ++i) {
-      const size_t gate = i / (r * u), cell = i % (r * u);
-      to[i] = from[cell / u * columns + gate * u + cell % u];
-    }
-    return to;
-  });
+  const int32_t wide = gates * units;
+  return made_weight(layer, {role}, position, {rows, wide}, {wide, rows},
+                     [=](std::span<const float> from) {
+                       const auto r = static_cast<size_t>(rows), u = static_cast<size_t>(units);
+                       const size_t columns = u * static_cast<size_t>(gates);
+                       std::vector<float> to(from.size());
+                       for (size_t i = 0; i < to.size(); ++i) {
+                         const size_t gate = i / (r * u), cell = i % (r * u);
+                         to[i] = from[cell / u * columns + gate * u + cell % u];
+                       }
+                       return to;
+                     });
 }
 
 /// Kernels [rows, gates * units] in the file, gates in the order of RECURRENT.
@@ -82,18 +75,17 @@ TensorId plain_kernel(const Layer& layer, const char* role, size_t position, int
                            {columns, rows});
 }
 
-/// One of two biases that lie behind each other.
-TensorId half_bias(const Layer& layer, const WeightQuery& query, int32_t size, bool second) {
-  WeightQuery named = query;
-  if (second) named.roles.insert(named.roles.begin(), "recurrent_bias");
-  return make_weight(layer, named, {size}, [=](std::span<const float> from) {
+/// One of two biases that the file holds behind each other.
+TensorId half_bias(const Layer& layer, const Shape& stored, int32_t size, bool second) {
+  const Roles roles = second ? Roles{"recurrent_bias", "bias"} : Roles{"bias"};
+  return made_weight(layer, roles, 2, stored, {size}, [=](std::span<const float> from) {
     const auto half = from.subspan(second ? from.size() / 2 : 0, from.size() / 2);
     return std::vector<float>(half.begin(), half.end());
   });
 }
 
-TensorId summed_bias(const Layer& layer, const WeightQuery& query, int32_t size) {
-  return make_weight(layer, query, {size}, [](std::span<const float> from) {
+TensorId summed_bias(const Layer& layer, const Shape& stored, int32_t size) {
+  return made_weight(layer, {"bias"}, 2, stored, {size}, [](std::span<const float> from) {
     std::vector<float> sum(from.begin(), from.begin() + static_cast<ptrdiff_t>(from.size() / 2));
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += from[sum.size() + i];
     return sum;
@@ -115,13 +107,14 @@ TensorId old_weight(const Layer& layer, char role, size_t position, int32_t rows
   const bool lstm = cell.attributes.cell == RecurrentCell::lstm;
   const std::span<const OldGate> gates = lstm ? std::span<const OldGate>(kOldLstm) : kOldGru;
   const auto u = static_cast<size_t>(cell.units), r = static_cast<size_t>(std::max(rows, 1));
-  std::vector<float> all(gates.size() * u * r);
+  std::vector<float> all;
   for (size_t i = 0; i < gates.size(); ++i) {
     const std::string name = fmt::format("{}_{}", role, gates[i].letter);
     WeightQuery query{{name}, 3 * i + position, {cell.units}};
     if (rows > 0) query.shape.insert(query.shape.begin(), rows);
     bool read = false;
     layer.host.weight(layer, query, [&](std::span<const float> from) {
+      all.resize(gates.size() * from.size());
       float* to = all.data() + static_cast<size_t>(gates[i].gate) * u * r;
       for (size_t k = 0; k < from.size(); ++k) to[k % u * r + k / u] = from[k];
       read = true;
@@ -164,14 +157,15 @@ Cell read_cell(const Layer& layer, RecurrentCell kind, int32_t inputs) {
     return cell;
   }
   const bool use_bias = layer.config.boolean("use_bias", true);
-  WeightQuery bias{{"bias"}, 2, {columns}};
+  Shape bias{columns};  // as the file holds it
   bool cudnn = false;
   if (use_bias && !simple) {
-    // The layout of the file is told by the bias, as Keras does.
-    const auto stored = layer.host.weight_shape(layer, bias).value_or(bias.shape);
-    const bool two = stored.size() == 2 && stored[0] == 2 && stored[1] == columns;
-    cudnn = stored.size() == 1 && stored[0] == int64_t{2} * columns;
-    if (cudnn || two) bias.shape = stored;
+    // Its layout is told by the bias, as Keras does.
+    const auto stored = layer.host.weight_shape(layer, {{"bias"}, 2, {columns}});
+    cudnn = stored == std::vector<int64_t>{int64_t{2} * columns};
+    const bool two = stored == std::vector<int64_t>{2, columns};
+    if (cudnn) bias = {2 * columns};
+    if (two) bias = {2, columns};
     a.reset_after = kind == RecurrentCell::gru && (cudnn || two);
   } else if (kind == RecurrentCell::gru) {
     a.reset_after = layer.config.boolean("reset_after", layer.keras_version >= 3);
