@@ -14,6 +14,8 @@ int normalize_arithmetic(Graph& graph);
 int drop_identity(Graph& graph);
 int merge_reshapes(Graph& graph);
 int sink_layout(Graph& graph);
+int fuse_hard_swish(Graph& graph);
+int merge_equal_ops(Graph& graph);
 int fold_constants(Graph& graph);
 int fold_affine_behind(Graph& graph);
 int fold_affine_before(Graph& graph);

@@ -127,6 +127,62 @@ TEST(MergeReshapes, OneIsEnough) {
   expect_same_results(before, after);
 }
 
+TEST(MergeReshapes, ReductionsKeepOrDropTheirAxes) {
+  for (const bool keep : {false, true}) {
+    GraphBuilder b;
+    const TensorId x = b.input("x", kFloat, {1, 3, 4, 2});
+    const TensorId axes = b.constant<int32_t>("axes", {2}, {1, 2});
+    const Shape kept{1, 1, 1, 2}, dropped{1, 2};
+    const TensorId y = b.op(OpType::mean, {x, axes}, ReduceAttributes{.keep_dims = keep}, "mean",
+                            kFloat, keep ? kept : dropped);
+    b.output(reshape(b, y, (keep ? dropped : kept).dims(), "y"));
+    const Graph before = std::move(b).build();
+    Graph after = before;
+    EXPECT_EQ(merge_reshapes(after), 1);
+    ASSERT_EQ(after.op_count(), 1u);
+    EXPECT_EQ(after.op(after.ops()[0]).as<ReduceAttributes>().keep_dims, !keep);
+    expect_same_results(before, after);
+  }
+}
+
+TEST(MergeEqualOps, OfTheSameOperandsAndAttributes) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", kFloat, {1, 3});
+  const TensorId y = relu(b, x, OpType::relu, "a"), z = relu(b, x, OpType::relu, "b");
+  const TensorId steep =
+      b.op(OpType::leaky_relu, {y}, LeakyReluAttributes{.alpha = 0.2f}, "c", kFloat, {1, 3});
+  const TensorId flat =
+      b.op(OpType::leaky_relu, {z}, LeakyReluAttributes{.alpha = 0.1f}, "d", kFloat, {1, 3});
+  b.output(b.op(OpType::add, {steep, flat}, ArithmeticAttributes{}, "sum", kFloat, {1, 3}));
+  const Graph before = std::move(b).build();
+  Graph after = before;
+  EXPECT_EQ(merge_equal_ops(after), 1);
+  EXPECT_EQ(after.op_count(), 4u);
+  expect_same_results(before, after);
+}
+
+TEST(NormalizeArithmetic, JoinsNeighbours) {
+  GraphBuilder b;
+  TensorId y = b.input("x", kFloat, {1, 3});
+  const auto step = [&](OpType type, Shape shape, const std::vector<float>& values) {
+    const TensorId c =
+        b.constant<float>(fmt::format("c{}", b.graph().op_count()), std::move(shape), values);
+    y = b.op(type, {y, c}, default_attributes(type), fmt::format("y{}", b.graph().op_count()),
+             kFloat, {1, 3});
+  };
+  step(OpType::mul, {}, {2});
+  step(OpType::mul, {3}, {1, 2, 3});
+  step(OpType::add, {3}, {1, 2, 3});
+  step(OpType::sub, {1}, {0.5f});
+  step(OpType::div, {}, {4});
+  b.output(y);
+  const Graph before = std::move(b).build();
+  Graph after = before;
+  normalize_arithmetic(after);
+  EXPECT_EQ(after.op_count(), 3u);
+  expect_same_results(before, after);
+}
+
 TEST(DropIdentity, DropoutSameShapesZerosAndOnes) {
   GraphBuilder b;
   const TensorId input = b.input("x", kFloat, {1, 4});

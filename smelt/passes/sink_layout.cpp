@@ -233,11 +233,14 @@ bool sink_reshape(Graph& graph, OpId id) {
   if (op.inputs.size() == 2) {
     const auto channels = per_channel_constant(graph, op, 1, shape);
     if (!channels || x.shape.rank() == 0 || x.shape.back() != shape.back()) return false;
-    Tensor constant =
-        Tensor::constant(graph.tensor(op.input(1)).name, Shape({shape.back()}), *channels);
-    constant.origin = op.origin;
-    const bool scalar = graph.tensor(op.input(1)).shape.elements() == 1;
-    inputs.push_back(scalar ? op.input(1) : graph.add_tensor(std::move(constant)));
+    const Tensor& old = graph.tensor(op.input(1));
+    if (old.shape.elements() == 1 && old.shape.rank() <= 1) {
+      inputs.push_back(op.input(1));
+    } else {
+      Tensor constant = Tensor::constant(old.name, Shape({shape.back()}), *channels);
+      constant.origin = op.origin;
+      inputs.push_back(graph.add_tensor(std::move(constant)));
+    }
   }
   Tensor inner{.shape = graph.tensor(layout.input(0)).shape,
                .shape_signature = graph.tensor(layout.input(0)).shape_signature};

@@ -109,7 +109,7 @@ Model load_golden(const Json& golden, Values& values) {
     }
     file.strings_attribute("model_weights", "layer_names", {"l"});
   }
-  return load_h5(path);
+  return load(path);
 }
 
 void set_input(Interpreter& interpreter, size_t index, const std::vector<float>& values) {
