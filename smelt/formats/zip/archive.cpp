@@ -200,11 +200,7 @@ Content Archive::read(const std::string& name) const {
                           if (member.size != member.packed)
                             fail(ErrorKind::bad_file, "its two sizes differ");
                         } else {
-                          constexpr uint64_t kMaxRatio = 1032;  // of deflate
-                          if (member.size / kMaxRatio > member.packed) {
-                            fail(ErrorKind::bad_file, "{} bytes cannot hold the {} that it claims",
-                                 member.packed, member.size);
-                          }
+                          check_size(member.size, member.packed);
                           const auto block = std::make_shared<std::vector<uint8_t>>(member.size);
                           if (!Inflater().run(content.bytes, *block)) {
                             fail(ErrorKind::bad_file, "its compressed bytes are damaged");
