@@ -139,14 +139,27 @@ Results where(const OpCall& call) {
   return graph.op(OpType::select_v2, {condition, x, y}, NoAttributes{}, shape, graph.type(x));
 }
 
-Results cast(const OpCall& call) {
-  const Json& wanted = call.at(1, {"dtype", "DstT"});
-  const TensorId x = call.tensor(0, kX);
+TensorId cast_to(const OpCall& call, TensorId x, const Json& wanted) {
   std::string name = wanted.is_string() ? wanted.get<std::string>() : "float32";
   if (name.starts_with("float") || name == "bfloat16" || name == "half") name = "float32";
   const auto type = name == "bool" ? DataType::boolean : data_type_from_name(name);
   if (!type) fail(ErrorKind::unsupported, "a cast to \"{}\" is not supported", name);
   return call.as_type(x, *type);
+}
+
+Results cast(const OpCall& call) {
+  return cast_to(call, call.tensor(0, kX), call.at(1, {"dtype", "DstT"}));
+}
+
+/// Zeros or ones in the shape of x.
+template <bool kOnes>
+Results filled_like(const OpCall& call) {
+  const TensorId x = call.as_type(call.tensor(0, kX), DataType::float32);
+  TensorId y = call.unary(OpType::zeros_like, x);
+  if (kOnes) y = call.binary(OpType::add, y, call.graph().scalar(1));
+  const Json* wanted = call.find(1, {"dtype"});
+  return wanted != nullptr ? cast_to(call, y, *wanted)
+                           : call.as_type(y, call.graph().type(call.tensor(0, kX)));
 }
 
 Results log1p(const OpCall& call) {
@@ -232,6 +245,7 @@ constexpr OpRow kArithmetic[] = {
     {"multiply", two<OpType::mul>},
     {"negative", one<OpType::neg>},
     {"not_equal", two<OpType::not_equal, true>},
+    {"ones_like", filled_like<true>},
     {"power", two<OpType::pow>},
     {"reciprocal", reciprocal},
     {"relu", relu},
@@ -252,6 +266,7 @@ constexpr OpRow kArithmetic[] = {
     {"swish", activation},
     {"tanh", one<OpType::tanh>},
     {"where", where},
+    {"zeros_like", filled_like<false>},
 };
 
 struct Reduction {

@@ -47,7 +47,7 @@ class RecurrentGoldens : public testing::TestWithParam<std::string> {};
 
 TEST_P(RecurrentGoldens, EveryFormEqualsKeras) {
   const auto golden = NpzFile::open(folder() / (GetParam() + ".npz"));
-  const Model model = load_h5(folder() / (GetParam() + ".h5"));
+  const Model model = load(folder() / (GetParam() + ".h5"));
   expect_golden(model, *golden);
   for (const RecurrentForm form :
        {RecurrentForm::fused, RecurrentForm::unroll, RecurrentForm::while_op}) {
