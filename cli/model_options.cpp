@@ -28,12 +28,23 @@ Shape parse_shape(const std::string& text) {
 }  // namespace
 
 void add_model(CLI::App& command, ModelOptions& options) {
-  command.add_option("MODEL", options.path, "Model file: .tflite or Keras .h5")->required();
+  command
+      .add_option("MODEL", options.path,
+                  "Model: .tflite, Keras .h5, a SavedModel folder, or a frozen graph .pb")
+      ->required();
   command
       .add_option("--input-shape", options.input_shapes,
                   "Shape of an input whose axes the file leaves open, such as 32x32x3; once for "
                   "each input")
       ->type_name("SHAPE");
+  command
+      .add_option("--signature", options.signature,
+                  "Signature of a SavedModel to take; serving_default unless given")
+      ->type_name("NAME");
+  command
+      .add_option("--tag-set", options.tag_set,
+                  "Tags of the graph of a SavedModel to take, such as serve,gpu")
+      ->type_name("TAGS");
 }
 
 void add_recurrent_form(CLI::App& command, ModelOptions& options) {
@@ -67,6 +78,8 @@ Model load_model(const ModelOptions& options) {
   for (const std::string& text : options.input_shapes) {
     load_options.input_shapes.push_back(parse_shape(text));
   }
+  load_options.signature = options.signature;
+  load_options.tag_set = options.tag_set;
   return load(options.path, load_options);
 }
 

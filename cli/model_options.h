@@ -16,6 +16,8 @@ struct ModelOptions {
   std::string path;
   std::vector<std::string> input_shapes;
   std::string rnn = "fused";
+  std::string signature = {};
+  std::string tag_set = {};
 };
 
 void add_model(CLI::App& command, ModelOptions& options);

@@ -2,12 +2,14 @@
 
 #include "smelt/base/file.h"
 #include "smelt/formats/keras/keras.h"
+#include "smelt/formats/saved_model/saved_model.h"
+#include "smelt/formats/tensorflow/tensorflow.h"
 #include "smelt/formats/tflite/tflite.h"
 
 namespace smelt {
 namespace {
 
-enum class Format { tflite, hdf5, zip, unknown };
+enum class Format { tflite, hdf5, zip, saved_model, graph_def, unknown };
 
 bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
   if (!in_range(offset, magic.size(), bytes.size())) return false;
@@ -15,6 +17,9 @@ bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
 }
 
 Format detect(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path) && saved_model::is_saved_model(path)) {
+    return Format::saved_model;
+  }
   const auto file = MappedFile::open(path);
   const ByteView bytes = file->bytes();
   if (bytes.empty()) fail(ErrorKind::bad_file, "{} is empty", path.string());
@@ -22,6 +27,8 @@ Format detect(const std::filesystem::path& path) {
   if (starts_with(bytes, 0, "\x89HDF\r\n\x1a\n")) return Format::hdf5;
   if (starts_with(bytes, 0, "PK\x03\x04")) return Format::zip;
   const std::string suffix = path.extension().string();
+  if (path.filename() == "saved_model.pb") return Format::saved_model;
+  if (suffix == ".pb" || tensorflow::is_graph_def(bytes)) return Format::graph_def;
   if (suffix == ".tflite" || suffix == ".lite") return Format::tflite;
   if (suffix == ".h5" || suffix == ".hdf5") return Format::hdf5;
   return Format::unknown;
@@ -46,6 +53,15 @@ Model load(const std::filesystem::path& path, const LoadOptions& options) {
       return tflite::load(path);
     case Format::hdf5:
       return keras::load_h5(path, {.input_shapes = options.input_shapes});
+    case Format::saved_model: {
+      const bool folder = std::filesystem::is_directory(path);
+      return saved_model::load(folder ? path : path.parent_path(),
+                               {.input_shapes = options.input_shapes,
+                                .signature = options.signature,
+                                .tag_set = options.tag_set});
+    }
+    case Format::graph_def:
+      return tensorflow::load_frozen(path, {.input_shapes = options.input_shapes});
     default:
       refuse(format, path);
   }

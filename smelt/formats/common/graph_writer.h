@@ -52,6 +52,8 @@ class GraphWriter {
   const Shape& shape(TensorId id) const { return graph_.tensor(id).shape; }
   DataType type(TensorId id) const { return graph_.tensor(id).type; }
   const std::string& origin() const { return layer_.origin; }
+  /// What is written so far; importers may fold what they have just added.
+  Graph& graph() { return graph_; }
 
   Graph finish(std::vector<TensorId> inputs, std::vector<TensorId> outputs) &&;
 
