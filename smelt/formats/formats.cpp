@@ -4,12 +4,13 @@
 #include "smelt/formats/keras/keras.h"
 #include "smelt/formats/saved_model/saved_model.h"
 #include "smelt/formats/tensorflow/tensorflow.h"
+#include "smelt/formats/tfjs/tfjs.h"
 #include "smelt/formats/tflite/tflite.h"
 
 namespace smelt {
 namespace {
 
-enum class Format { tflite, hdf5, zip, saved_model, graph_def, unknown };
+enum class Format { tflite, hdf5, zip, saved_model, graph_def, tfjs, unknown };
 
 bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
   if (!in_range(offset, magic.size(), bytes.size())) return false;
@@ -20,6 +21,7 @@ Format detect(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path) && saved_model::is_saved_model(path)) {
     return Format::saved_model;
   }
+  if (tfjs::is_tfjs(path)) return Format::tfjs;
   const auto file = MappedFile::open(path);
   const ByteView bytes = file->bytes();
   if (bytes.empty()) fail(ErrorKind::bad_file, "{} is empty", path.string());
@@ -62,6 +64,8 @@ Model load(const std::filesystem::path& path, const LoadOptions& options) {
     }
     case Format::graph_def:
       return tensorflow::load_frozen(path, {.input_shapes = options.input_shapes});
+    case Format::tfjs:
+      return tfjs::load(path, {.input_shapes = options.input_shapes});
     default:
       refuse(format, path);
   }

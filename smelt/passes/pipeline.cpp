@@ -22,6 +22,7 @@ constexpr Pass kInference[] = {
     {"fold_constants", fold_constants, "before patterns that want constant operands"},
     {"normalize_arithmetic", normalize_arithmetic, "before the affine folds: fewer spellings"},
     {"drop_identity", drop_identity, "before patterns of neighbours: brings them together"},
+    {"merge_dilation", merge_dilation, "after drop_identity, before reshapes are merged"},
     {"merge_reshapes", merge_reshapes, "after drop_identity has brought reshapes together"},
     {"fold_affine_behind", fold_affine_behind, "before activations are fused in between"},
     {"fold_affine_before", fold_affine_before, "after the folds that keep weights per channel"},

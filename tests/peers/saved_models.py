@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Makes TensorFlow models of many kinds and compares what Smelt computes with TensorFlow.
 
-usage: saved_models.py SMELT FOLDER [NAME...]     (with the Python of a TensorFlow environment)
+usage: saved_models.py SMELT FOLDER [--goldens FOLDER] [NAME...]     (with the Python of a TensorFlow environment)
 
 Every model is saved as a SavedModel (by tf_keras, Keras 3, tf.Module or TensorFlow 1's simple_save) under FOLDER,
 converted with `smelt convert` and run with `smelt run`. Prints one line for each that differs or does not import.
 """
 import os
+import shutil
 import subprocess
 import sys
 
@@ -201,7 +202,7 @@ def save(kind, make, folder):
     return m.save(folder) if kind == "k2" else m.export(folder, verbose=False)
 
 
-def compare(smelt, folder, name, batches=(1,)):
+def compare(smelt, folder, name, golden=None):
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         kind, make = MODELS[name]()
@@ -217,7 +218,12 @@ def compare(smelt, folder, name, batches=(1,)):
                        rng.normal(size=shape).astype("float32"))
     if "embedding" in name:
         inputs = {k: np.abs(v * 5).astype(int).astype(v.dtype) for k, v in inputs.items()}
+    if golden:
+        shutil.copytree(path, os.path.join(golden, name), ignore=shutil.ignore_patterns("fingerprint.pb", "assets", "keras*"))
     want = {k: v.numpy() for k, v in f(**{k: tf.constant(v) for k, v in inputs.items()}).items()}
+    if golden:
+        np.savez_compressed(os.path.join(golden, name, "golden.npz"), **{f"in{i}": inputs[k] for i, k in enumerate(sorted(inputs))},
+                            **{f"out{i}": want[k] for i, k in enumerate(sorted(want))})
     out = os.path.join(folder, name + ".tflite")
     run = subprocess.run([smelt, "convert", path, "-o", out, "-q"], capture_output=True, text=True, timeout=300)
     if run.returncode:
@@ -259,12 +265,16 @@ def op_count(path):
 
 
 def main():
-    smelt, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:] or list(MODELS)
+    smelt, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+    golden = None
+    if names[:1] == ["--goldens"]:  # copies the models with what TensorFlow computes, for the tests
+        golden, names = names[1], names[2:]
+    names = names or list(MODELS)
     os.makedirs(folder, exist_ok=True)
     good = 0
     for name in names:
         try:
-            problem = compare(smelt, folder, name)
+            problem = compare(smelt, folder, name, golden)
         except Exception as error:
             problem = f"{type(error).__name__}: {str(error)[:200]}"
         good += problem is None

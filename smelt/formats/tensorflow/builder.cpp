@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "smelt/formats/tensorflow/erf.h"
 #include "smelt/ops/infer.h"
 #include "smelt/run/run_op.h"
 
@@ -38,6 +39,7 @@ bool has_kernel_at_import(OpType type) {
     case OpType::custom:
     case OpType::if_:
     case OpType::while_:
+    case OpType::recurrent:
     case OpType::random_uniform:
     case OpType::random_standard_normal:
     case OpType::multinomial:
@@ -111,14 +113,31 @@ std::vector<TensorId> Builder::ops(OpType type, std::vector<TensorId> inputs, At
 }
 
 std::vector<TensorId> Builder::raw(OpType type, std::vector<TensorId> inputs, Attributes attributes,
-                                   std::span<const Tensor> results) {
+                                   std::span<const Tensor> once, std::span<const Tensor> wide) {
   std::vector<Shape> shapes;
   std::vector<DataType> types;
-  for (const Tensor& result : results) {
+  for (const Tensor& result : once) {
     shapes.push_back(result.shape);
     types.push_back(result.type);
   }
-  return writer_.results(type, std::move(inputs), std::move(attributes), shapes, types);
+  const std::vector<TensorId> outputs =
+      writer_.results(type, std::move(inputs), std::move(attributes), shapes, types);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (wide[i].shape == shapes[i]) continue;
+    probes_[outputs[i]] = tensor(outputs[i]);
+    probes_[outputs[i]].shape = wide[i].shape;
+  }
+  return outputs;
+}
+
+std::vector<TensorId> Builder::raw(OpType type, const std::vector<TensorId>& inputs,
+                                   Attributes attributes, const std::vector<TensorId>& like) {
+  std::vector<Tensor> once, wide;
+  for (const TensorId id : like) {
+    once.push_back(tensor(id));
+    wide.push_back(probe(id));
+  }
+  return raw(type, inputs, std::move(attributes), once, wide);
 }
 
 /// Puts constants in the place of an op that reads nothing else.
@@ -216,6 +235,14 @@ TensorId Builder::pad(TensorId x, const std::vector<int32_t>& sides) {
   return op(OpType::pad, {x, constant(std::move(table))});
 }
 
+TensorId Builder::zeros(const Shape& once, const Shape& wide, DataType type) {
+  const auto vector = [](const Shape& shape) {
+    return Tensor::constant<int32_t>("shape", {shape.rank()}, shape.dims());
+  };
+  const TensorId dims = constant(vector(once), vector(wide));
+  return op(OpType::fill, {dims, cast(scalar(0), type)}, NoAttributes{}, type);
+}
+
 TensorId Builder::concat(const std::vector<TensorId>& parts, int axis) {
   if (parts.size() == 1) return parts[0];
   return op(OpType::concatenation, parts, ConcatenationAttributes{.axis = axis});
@@ -263,6 +290,15 @@ Graph Builder::finish(std::vector<TensorId> inputs, std::vector<TensorId> output
   }
   graph.set_inputs(inputs);
   graph.set_outputs(outputs);
+  lower_erf(graph);
+  drop_unread();
+  graph.erase_unused_tensors();
+  return std::move(writer_).finish(std::move(inputs), std::move(outputs));
+}
+
+/// Ops that were imported for results that no output needs.
+void Builder::drop_unread() {
+  Graph& graph = writer_.graph();
   std::vector<OpId> order = graph.ops();
   std::reverse(order.begin(), order.end());
   for (const OpId id : order) {
@@ -273,8 +309,6 @@ Graph Builder::finish(std::vector<TensorId> inputs, std::vector<TensorId> output
     });
     if (!used) graph.erase(id);
   }
-  graph.erase_unused_tensors();
-  return std::move(writer_).finish(std::move(inputs), std::move(outputs));
 }
 
 }  // namespace smelt::tensorflow

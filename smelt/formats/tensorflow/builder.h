@@ -35,9 +35,13 @@ class Builder {
   /// An op with as many results as types.
   std::vector<TensorId> ops(OpType type, std::vector<TensorId> inputs, Attributes attributes,
                             std::vector<DataType> results);
-  /// An op of given result shapes (control flow: inference does not know them).
+  /// An op whose results inference does not know (control flow): `once` and `wide` are their types
+  /// and shapes for the two batches.
   std::vector<TensorId> raw(OpType type, std::vector<TensorId> inputs, Attributes attributes,
-                            std::span<const Tensor> results);
+                            std::span<const Tensor> once, std::span<const Tensor> wide);
+  /// The same with results like these tensors.
+  std::vector<TensorId> raw(OpType type, const std::vector<TensorId>& inputs, Attributes attributes,
+                            const std::vector<TensorId>& like);
 
   TensorId constant(Tensor tensor);
   /// A constant that is `probe` where the batch is kProbeBatch.
@@ -54,6 +58,7 @@ class Builder {
   TensorId transpose(TensorId x, const std::vector<int32_t>& order);
   TensorId cast(TensorId x, DataType type);
   TensorId pad(TensorId x, const std::vector<int32_t>& sides);  ///< front and behind of each axis
+  TensorId zeros(const Shape& once, const Shape& wide, DataType type);
   TensorId concat(const std::vector<TensorId>& parts, int axis);
 
   // --- reading
@@ -77,6 +82,7 @@ class Builder {
 
  private:
   std::vector<const Tensor*> operands(const std::vector<TensorId>& inputs, bool probe);
+  void drop_unread();
   bool fold(const Op& op, const std::vector<TensorId>& outputs);
 
   GraphWriter writer_;

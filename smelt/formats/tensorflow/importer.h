@@ -37,14 +37,6 @@ class Importer {
   /// The constant that a variable holds.
   TensorId variable(const std::string& node);
 
-  /// A function as a graph of its own, for IF and WHILE. `operands` are what its graph takes in
-  /// addition to `bind`, which maps arguments to values that need no operand (constants and
-  /// variables, given from the calling graph).
-  struct Subgraph {
-    Graph graph;
-    std::vector<Tensor> results;  ///< shapes and types
-  };
-
   Builder& builder() { return *builder_; }
   Library& library() { return library_; }
   std::vector<Graph>& graphs() { return graphs_; }
@@ -52,8 +44,7 @@ class Importer {
   const std::string& prefix() const { return frame_->prefix; }
   int current_node() const { return current_; }
 
-  /// Runs `body` with a new graph that it writes, with variables of its own; returns it through
-  /// `finish`.
+  /// Runs `body`, whose nodes go to another graph.
   template <class Body>
   auto in_graph(Builder& builder, Body&& body) {
     Builder* outer = std::exchange(builder_, &builder);

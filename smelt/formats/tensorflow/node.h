@@ -26,10 +26,7 @@ struct Value {
   Kind kind = Kind::nothing;
   TensorId id = TensorId::none;
   std::string name = {};
-  int64_t count = 0;                  ///< elements of a list
-  std::vector<int64_t> dims = {};     ///< shape of a list's elements as stated, -1 where open
-  DataType type = DataType::float32;  ///< of a list's elements
-  bool dims_known = false;
+  int64_t count = 0;  ///< elements of a list
 
   Value() = default;
   Value(TensorId tensor) : kind(Kind::tensor), id(tensor) {}  // NOLINT: values are mostly tensors
@@ -112,6 +109,7 @@ std::span<const OpRow> array_ops();
 std::span<const OpRow> basic_ops();
 std::span<const OpRow> control_ops();
 std::span<const OpRow> conv_ops();
+std::span<const OpRow> list_ops();
 std::span<const OpRow> math_ops();
 std::span<const OpRow> matmul_ops();
 std::span<const OpRow> norm_ops();

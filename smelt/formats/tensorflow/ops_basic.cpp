@@ -1,4 +1,5 @@
 #include "smelt/formats/tensorflow/importer.h"
+#include "smelt/formats/tensorflow/recurrent.h"
 
 // Constants, variables, values that pass through, and calls.
 
@@ -55,8 +56,11 @@ Values import_resource_gather(const Node& node) {
 }
 
 Values import_call(const Node& node) {
-  return node.importer.call(node.attributes.function("f"), node.inputs,
-                            node.importer.prefix() + node.def.name() + "/");
+  const std::string function = node.attributes.function("f");
+  if (const proto::FunctionDef* def = node.importer.library().find(function); def != nullptr) {
+    if (std::optional<Values> layer = recurrent_call(node, *def)) return std::move(*layer);
+  }
+  return node.importer.call(function, node.inputs, node.importer.prefix() + node.def.name() + "/");
 }
 
 Values import_nothing(const Node&) { return {nothing()}; }

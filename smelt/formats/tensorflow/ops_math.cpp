@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "smelt/formats/tensorflow/erf.h"
 #include "smelt/formats/tensorflow/node.h"
 
 // Element by element, and reductions.
@@ -210,7 +211,12 @@ TensorId prelu(const Node& node, TensorId x, TensorId slopes) {
 
 Values import_prelu(const Node& node) { return {prelu(node, node.input(0), node.input(1))}; }
 
+Values import_erf(const Node& node) {
+  return {node.graph.op(OpType::custom, {node.input(0)}, CustomAttributes{.code = kErf})};
+}
+
 constexpr OpRow kRows[] = {
+    {"Erf", import_erf},
     {"Abs", import_unary<OpType::abs>},
     {"Neg", import_unary<OpType::neg>},
     {"Exp", import_unary<OpType::exp>},
