@@ -257,6 +257,15 @@ def compare(smelt, folder, name, golden=None):
     return None
 
 
+def freeze(path, file_name):
+    """The model as one GraphDef with functions for its loops."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    f = tf.saved_model.load(path).signatures["serving_default"]
+    frozen = convert_variables_to_constants_v2(f, lower_control_flow=False)
+    with open(file_name, "wb") as file:
+        file.write(frozen.graph.as_graph_def().SerializeToString())
+
+
 def op_count(path):
     from tensorflow.lite.python import schema_py_generated as schema
     with open(path, "rb") as file:
@@ -280,6 +289,8 @@ def main():
         good += problem is None
         if problem:
             print(f"{name}: {problem}", flush=True)
+    if golden and "tf_loops" in names:
+        freeze(os.path.join(folder, "tf_loops"), os.path.join(golden, "..", "frozen_loop.pb"))
     print(f"{good} of {len(names)} equal")
     return good != len(names)
 

@@ -1,11 +1,16 @@
 #include "smelt/formats/saved_model/table.h"
 
+#include <vector>
+
 #include "smelt/formats/saved_model/crc32c.h"
+#include "smelt/formats/saved_model/snappy.h"
 
 namespace smelt::saved_model {
 namespace {
 
 constexpr size_t kFooterBytes = 48;
+/// Keys and values together may be so many times the file.
+constexpr uint64_t kMostPerByte = 64;
 constexpr uint64_t kMagic = 0xdb4775248b80fb57u;
 
 struct Handle {
@@ -31,7 +36,7 @@ Handle read_handle(ByteReader& reader) {
 }
 
 /// The entries of a block, without restart points.
-ByteView block_entries(ByteView file, const Handle& handle) {
+std::vector<uint8_t> block_entries(ByteView file, const Handle& handle) {
   constexpr uint64_t kTrailer = 5;
   if (handle.size > file.size() || !in_range(handle.offset, handle.size + kTrailer, file.size())) {
     fail(ErrorKind::bad_file, "a block of the table lies outside the file");
@@ -42,13 +47,18 @@ ByteView block_entries(ByteView file, const Handle& handle) {
   if (trailer.read<uint32_t>("the checksum") != masked_crc32c(crc32c(covered))) {
     fail(ErrorKind::bad_file, "the checksum of a block of the table is wrong");
   }
-  if (compression != 0) fail(ErrorKind::unsupported, "the table is compressed");
-  if (handle.size < 4) fail(ErrorKind::bad_file, "a block of the table is too small");
-  const ByteView block = covered.first(handle.size);
-  const auto restarts = ByteReader(block.last(4)).read<uint32_t>("restart points");
+  if (compression > 1) {
+    fail(ErrorKind::unsupported, "the table is compressed by method {}", compression);
+  }
+  const ByteView stored = covered.first(handle.size);
+  std::vector<uint8_t> block =
+      compression == 1 ? unpack_snappy(stored) : std::vector<uint8_t>(stored.begin(), stored.end());
+  if (block.size() < 4) fail(ErrorKind::bad_file, "a block of the table is too small");
+  const auto restarts = ByteReader(ByteView(block).last(4)).read<uint32_t>("restart points");
   const uint64_t behind = (static_cast<uint64_t>(restarts) + 1) * 4;
   if (behind > block.size()) fail(ErrorKind::bad_file, "restart points lie outside their block");
-  return block.first(block.size() - behind);
+  block.resize(block.size() - behind);
+  return block;
 }
 
 std::string text(ByteView bytes) {
@@ -84,11 +94,13 @@ std::map<std::string, std::string, std::less<>> read_table(ByteView file) {
   ByteReader handles(footer);
   read_handle(handles);  // metaindex: filters, which TensorFlow does not write
   const Handle index = read_handle(handles);
-  uint64_t budget = 16 * static_cast<uint64_t>(file.size());
+  uint64_t budget = kMostPerByte * static_cast<uint64_t>(file.size());
   std::map<std::string, std::string, std::less<>> table;
   read_entries(block_entries(file, index), budget, [&](const std::string&, ByteView value) {
     ByteReader reader(value);
-    const ByteView entries = block_entries(file, read_handle(reader));
+    const std::vector<uint8_t> entries = block_entries(file, read_handle(reader));
+    if (entries.size() > budget) fail(ErrorKind::bad_file, "the table's blocks are too long");
+    budget -= entries.size();
     read_entries(entries, budget, [&](const std::string& key, ByteView bytes) {
       if (bytes.size() > budget) fail(ErrorKind::bad_file, "the table's values are too long");
       budget -= bytes.size();

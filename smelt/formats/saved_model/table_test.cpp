@@ -5,6 +5,7 @@
 
 #include "smelt/base/random.h"
 #include "smelt/formats/saved_model/bundle.h"
+#include "smelt/formats/saved_model/snappy.h"
 #include "smelt/formats/saved_model/test_table.h"
 
 namespace smelt::saved_model {
@@ -24,6 +25,18 @@ TEST(Table, GivesWhatWasWritten) {
   const std::string file = make_table(entries);
   const auto table = read_table(as_bytes(file));
   EXPECT_EQ((std::map<std::string, std::string>(table.begin(), table.end())), entries);
+}
+
+TEST(Snappy, LiteralsAndCopies) {
+  // "abcd", then 8 bytes from 4 back, then 3 from 12 back.
+  const std::vector<uint8_t> packed{15, 0x0c, 'a', 'b', 'c', 'd', 0x11, 4, 0x0a, 12, 0};
+  const std::vector<uint8_t> plain = unpack_snappy(packed);
+  EXPECT_EQ(std::string(plain.begin(), plain.end()), "abcdabcdabcdabc");
+  for (size_t cut = 0; cut < packed.size(); ++cut) {
+    EXPECT_THROW(unpack_snappy(ByteView(packed).first(cut)), Error);
+  }
+  EXPECT_THROW(unpack_snappy(std::vector<uint8_t>{4, 0x01, 4}), Error);
+  EXPECT_THROW(unpack_snappy(std::vector<uint8_t>{0xff, 0xff, 0xff, 0xff, 0x0f, 0}), Error);
 }
 
 TEST(Table, DamagedFilesAreErrors) {

@@ -29,18 +29,32 @@ OpId only_reader(const Graph& graph, TensorId id, OpType type) {
   return readers[0];
 }
 
-/// x of `scale` * x, either way round, or none.
+/// x where the tensor is `scale` * x, written with one factor or divisor and signs that cancel.
 TensorId scaled(const Graph& graph, TensorId id, double scale) {
-  if (const Op* op = maker(graph, id, OpType::mul)) {
-    for (size_t i = 0; i < 2; ++i) {
-      if (is_scalar(graph, op->input(i), scale)) return op->input(1 - i);
+  bool negative = false;
+  bool found = false;
+  for (int step = 0; step < 4; ++step) {
+    if (const Op* op = maker(graph, id, OpType::neg)) {
+      negative = !negative;
+      id = op->input(0);
+      continue;
     }
+    const Op* product = maker(graph, id, OpType::mul);
+    const Op* ratio = maker(graph, id, OpType::div);
+    TensorId rest = TensorId::none;
+    for (const double sign : {1.0, -1.0}) {
+      if (product && is_scalar(graph, product->input(0), sign * scale)) rest = product->input(1);
+      if (product && is_scalar(graph, product->input(1), sign * scale)) rest = product->input(0);
+      if (ratio && is_scalar(graph, ratio->input(1), sign / scale)) rest = ratio->input(0);
+      if (!rest) continue;
+      negative = negative != (sign < 0);
+      break;
+    }
+    if (!rest || found) break;
+    found = true;
+    id = rest;
   }
-  if (const Op* op = maker(graph, id, OpType::div);
-      op && is_scalar(graph, op->input(1), 1 / scale)) {
-    return op->input(0);
-  }
-  return TensorId::none;
+  return found && !negative ? id : TensorId::none;
 }
 
 TensorId other_operand(const Op& op, TensorId one) {

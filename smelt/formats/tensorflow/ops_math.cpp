@@ -215,8 +215,16 @@ Values import_erf(const Node& node) {
   return {node.graph.op(OpType::custom, {node.input(0)}, CustomAttributes{.code = kErf})};
 }
 
+/// 1 + Erf(-x).
+Values import_erfc(const Node& node) {
+  const TensorId away = node.graph.op(OpType::neg, {node.input(0)});
+  const TensorId half = node.graph.op(OpType::custom, {away}, CustomAttributes{.code = kErf});
+  return {binary(node, OpType::add, half, 1)};
+}
+
 constexpr OpRow kRows[] = {
     {"Erf", import_erf},
+    {"Erfc", import_erfc},
     {"Abs", import_unary<OpType::abs>},
     {"Neg", import_unary<OpType::neg>},
     {"Exp", import_unary<OpType::exp>},
