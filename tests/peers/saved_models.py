@@ -180,7 +180,7 @@ def tf1_model(folder):
         y = tf1.nn.fused_batch_norm(y, np.ones(4, "f4"), mean, mean, variance, is_training=False)[0]
         training = tf1.placeholder_with_default(False, [], name="training")
         y = tf1.cond(training, lambda: tf1.nn.dropout(y, 0.5), lambda: y)
-        p = tf1.get_variable("p", initializer=rng.normal(size=(64 * 4, 3)).astype("f4"), partitioner=tf1.fixed_size_partitioner(3),
+        p = tf1.get_variable("p", (64 * 4, 3), initializer=tf1.random_normal_initializer(), partitioner=tf1.fixed_size_partitioner(3),
                              use_resource=True)
         y = tf1.matmul(tf1.reshape(tf1.nn.relu(y), [-1, 64 * 4]), tf1.convert_to_tensor(p))
         session.run(tf1.global_variables_initializer())
@@ -260,7 +260,8 @@ def compare(smelt, folder, name, golden=None):
 def freeze(path, file_name):
     """The model as one GraphDef with functions for its loops."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-    f = tf.saved_model.load(path).signatures["serving_default"]
+    loaded = tf.saved_model.load(path)  # keeps the variables
+    f = loaded.signatures["serving_default"]
     frozen = convert_variables_to_constants_v2(f, lower_control_flow=False)
     with open(file_name, "wb") as file:
         file.write(frozen.graph.as_graph_def().SerializeToString())

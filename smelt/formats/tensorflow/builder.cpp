@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "smelt/formats/tensorflow/erf.h"
+#include "smelt/formats/tensorflow/patterns.h"
 #include "smelt/ops/infer.h"
 #include "smelt/run/run_op.h"
 
@@ -290,7 +291,10 @@ Graph Builder::finish(std::vector<TensorId> inputs, std::vector<TensorId> output
   }
   graph.set_inputs(inputs);
   graph.set_outputs(outputs);
+  drop_unread();
   lower_erf(graph);
+  fuse_prelu(graph);
+  fuse_l2_normalization(graph);
   drop_unread();
   graph.erase_unused_tensors();
   return std::move(writer_).finish(std::move(inputs), std::move(outputs));

@@ -68,6 +68,17 @@ TensorId make_input(Frame& frame, Builder& builder, Endpoint endpoint, const Sha
   return id;
 }
 
+/// Outputs are called as in the signature, where nothing else has the name.
+void name_outputs(Graph& graph, const std::vector<Endpoint>& endpoints) {
+  std::set<std::string> taken;
+  for (const TensorId id : graph.tensors()) taken.insert(graph.tensor(id).name);
+  for (size_t i = 0; i < endpoints.size(); ++i) {
+    const TensorId id = graph.outputs()[i];
+    if (!graph.producer(id) || !taken.insert(endpoints[i].name).second) continue;
+    graph.tensor(id).name = endpoints[i].name;
+  }
+}
+
 }  // namespace
 
 Model import_graph(const proto::GraphDef& graph, const Entry& entry, const ReadVariable& variables,
@@ -101,6 +112,7 @@ Model import_graph(const proto::GraphDef& graph, const Entry& entry, const ReadV
   Model model;
   model.graphs = std::move(importer.graphs());
   model.graphs[0] = std::move(builder).finish(std::move(inputs), std::move(outputs));
+  name_outputs(model.graphs[0], entry.outputs);
   if (!signature.key.empty()) model.signatures.push_back(std::move(signature));
   return model;
 }

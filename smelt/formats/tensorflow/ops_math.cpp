@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <array>
+#include <limits>
 
 #include "smelt/formats/tensorflow/erf.h"
 #include "smelt/formats/tensorflow/node.h"
@@ -151,6 +151,18 @@ Values import_is_nan(const Node& node) {
                         DataType::boolean)};
 }
 
+/// x - x is 0 for numbers alone.
+Values import_is_finite(const Node& node) {
+  const TensorId none = node.graph.op(OpType::sub, {node.input(0), node.input(0)});
+  return {node.graph.op(OpType::equal, {none, number(node, 0)}, NoAttributes{}, DataType::boolean)};
+}
+
+Values import_is_inf(const Node& node) {
+  const TensorId size = node.graph.op(OpType::abs, {node.input(0)});
+  return {node.graph.op(OpType::equal, {size, number(node, std::numeric_limits<float>::infinity())},
+                        NoAttributes{}, DataType::boolean)};
+}
+
 std::vector<int32_t> reduced_axes(const Node& node) {
   std::vector<int32_t> axes = node.ints(1, "the axes");
   for (int32_t& axis : axes) axis = normalized_axis(axis, node.rank(0));
@@ -262,6 +274,8 @@ constexpr OpRow kRows[] = {
     {"Sinh", import_hyperbolic<OpType::sub>},
     {"Cosh", import_hyperbolic<OpType::add>},
     {"IsNan", import_is_nan},
+    {"IsFinite", import_is_finite},
+    {"IsInf", import_is_inf},
     {"Add", import_binary<OpType::add>},
     {"AddV2", import_binary<OpType::add>},
     {"BiasAddV1", import_binary<OpType::add>},
