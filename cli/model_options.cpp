@@ -30,7 +30,8 @@ Shape parse_shape(const std::string& text) {
 void add_model(CLI::App& command, ModelOptions& options) {
   command
       .add_option("MODEL", options.path,
-                  "Model file: .tflite, Keras .h5 or .keras, or an archive of them")
+                  "Model: .tflite, Keras .h5 or .keras, a SavedModel folder, a frozen graph .pb, "
+                  "TensorFlow.js model.json, or an archive with one of them")
       ->required();
   command
       .add_option("--input-shape", options.input_shapes,
@@ -58,6 +59,14 @@ void add_model(CLI::App& command, ModelOptions& options) {
           "--ignore-custom", options.ignore_custom,
           "Keep layers of unknown classes as custom ops, which no runtime can run as they are")
       ->group(group);
+  command
+      .add_option("--signature", options.signature,
+                  "Signature of a SavedModel to take; serving_default unless given")
+      ->type_name("NAME");
+  command
+      .add_option("--tag-set", options.tag_set,
+                  "Tags of the graph of a SavedModel to take, such as serve,gpu")
+      ->type_name("TAGS");
 }
 
 void add_recurrent_form(CLI::App& command, ModelOptions& options) {
@@ -95,6 +104,8 @@ Model load_model(const ModelOptions& options) {
   load_options.config = options.config;
   load_options.member = options.member;
   load_options.ignore_custom = options.ignore_custom;
+  load_options.signature = options.signature;
+  load_options.tag_set = options.tag_set;
   return load(options.path, load_options);
 }
 

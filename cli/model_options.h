@@ -18,6 +18,8 @@ struct ModelOptions {
   std::string rnn = "fused";
   std::string weights, config, member;
   bool ignore_custom = false;
+  std::string signature = {};
+  std::string tag_set = {};
 };
 
 void add_model(CLI::App& command, ModelOptions& options);

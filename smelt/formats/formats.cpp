@@ -2,13 +2,16 @@
 
 #include "smelt/base/file.h"
 #include "smelt/formats/keras/keras.h"
+#include "smelt/formats/saved_model/saved_model.h"
+#include "smelt/formats/tensorflow/tensorflow.h"
+#include "smelt/formats/tfjs/tfjs.h"
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/formats/zip/archive.h"
 
 namespace smelt {
 namespace {
 
-enum class Format { tflite, keras, archive, unknown };
+enum class Format { tflite, keras, archive, saved_model, graph_def, tfjs, unknown };
 
 bool starts_with(ByteView bytes, size_t offset, std::string_view magic) {
   if (!in_range(offset, magic.size(), bytes.size())) return false;
@@ -21,11 +24,22 @@ Format detect(ByteView bytes, const std::filesystem::path& name) {
   if (starts_with(bytes, 0, "\x89HDF\r\n\x1a\n")) return Format::keras;
   if (starts_with(bytes, 0, "PK\x03\x04")) return Format::archive;
   const std::string suffix = name.extension().string();
+  if (suffix == ".pb" || tensorflow::is_graph_def(bytes)) return Format::graph_def;
   if (suffix == ".tflite" || suffix == ".lite") return Format::tflite;
   for (const char* known : {".h5", ".hdf5", ".keras", ".json"}) {
     if (suffix == known) return Format::keras;
   }
   return Format::unknown;
+}
+
+/// Formats of several files are told apart by their folder, the others by their content.
+Format detect(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path) ? saved_model::is_saved_model(path)
+                                          : path.filename() == "saved_model.pb") {
+    return Format::saved_model;
+  }
+  if (tfjs::is_tfjs(path)) return Format::tfjs;
+  return detect(MappedFile::open(path)->bytes(), path);
 }
 
 keras::LoadOptions keras_options(const LoadOptions& options) {
@@ -88,16 +102,28 @@ Model load_archive(const std::filesystem::path& path, const LoadOptions& options
 }  // namespace
 
 Model load(const std::filesystem::path& path, const LoadOptions& options) {
-  switch (detect(MappedFile::open(path)->bytes(), path)) {
+  switch (detect(path)) {
     case Format::tflite:
       return tflite::load(path);
     case Format::keras:
       return keras::load(path, keras_options(options));
     case Format::archive:
       return load_archive(path, options);
+    case Format::saved_model: {
+      const bool folder = std::filesystem::is_directory(path);
+      return saved_model::load(folder ? path : path.parent_path(),
+                               {.input_shapes = options.input_shapes,
+                                .signature = options.signature,
+                                .tag_set = options.tag_set});
+    }
+    case Format::graph_def:
+      return tensorflow::load_frozen(path, {.input_shapes = options.input_shapes});
+    case Format::tfjs:
+      return tfjs::load(path, {.input_shapes = options.input_shapes});
     default:
       fail(ErrorKind::unsupported,
-           "{}: no model format that Smelt knows; it reads .tflite and Keras .h5 and .keras",
+           "{}: no model format that Smelt knows; it reads .tflite, Keras .h5 and .keras, "
+           "SavedModel, TensorFlow.js and archives of such files",
            path.string());
   }
 }

@@ -9,7 +9,7 @@
 #include "smelt/passes/passes.h"
 #include "smelt/passes/rewrite.h"
 #include "smelt/run/calls.h"
-#include "smelt/run/interpreter.h"
+#include "smelt/run/run_op.h"
 
 namespace smelt {
 namespace {
@@ -43,28 +43,6 @@ bool reads_only_constants(const Graph& graph, const Op& op) {
   });
 }
 
-/// The op alone, with copies of its operands' tensors.
-Model model_of(const Graph& graph, const Op& op) {
-  Graph alone;
-  Op copy = op;
-  std::vector<TensorId> inputs;
-  for (TensorId& id : copy.inputs) {
-    if (!id) continue;
-    id = alone.add_tensor(graph.tensor(id));
-    if (!alone.tensor(id).is_constant) inputs.push_back(id);
-  }
-  for (TensorId& id : copy.outputs) {
-    if (id) id = alone.add_tensor(graph.tensor(id));
-  }
-  copy.intermediates.clear();
-  alone.set_inputs(inputs);
-  alone.set_outputs(copy.outputs);
-  alone.add_op(std::move(copy));
-  Model model;
-  model.graphs.push_back(std::move(alone));
-  return model;
-}
-
 /// Constants that a file stores as float16, int8 or sparsely to be small.
 bool expands_storage(OpType type) { return type == OpType::dequantize || type == OpType::densify; }
 
@@ -81,22 +59,19 @@ bool fold(Graph& graph, OpId id, int64_t max_growth) {
     if (!y.shape.known()) return false;
     if (storage_bytes(y.type, y.shape.elements()) > bytes_read + max_growth) return false;
   }
-  std::shared_ptr<const Program> program;
-  try {
-    program = Program::prepare(model_of(graph, op));
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::unsupported) return false;
-    throw;
+  std::vector<Tensor> operands;
+  for (const TensorId input : op.inputs) {
+    operands.push_back(input ? graph.tensor(input) : Tensor());
   }
-  Interpreter interpreter(program);
-  interpreter.invoke();
+  std::vector<Tensor> types;
+  for (const TensorId output : op.outputs) types.push_back(graph.tensor(output));
+  std::optional<std::vector<Tensor>> results = run_op(op, operands, types);
+  if (!results) return false;
   graph.erase(id);
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     Tensor& y = graph.tensor(op.outputs[i]);
-    y.shape = program->graph().tensor(program->graph().outputs()[i]).shape;
+    y = std::move((*results)[i]);
     y.shape_signature.reset();
-    y.data = Buffer::copy_of(interpreter.output_bytes(i));
-    y.is_constant = true;
   }
   return true;
 }

@@ -12,6 +12,7 @@ int infer_shapes(Graph& graph);
 int lower_batch_norm(Graph& graph);
 int normalize_arithmetic(Graph& graph);
 int drop_identity(Graph& graph);
+int merge_dilation(Graph& graph);
 int merge_reshapes(Graph& graph);
 int sink_layout(Graph& graph);
 int fuse_hard_swish(Graph& graph);

@@ -23,6 +23,7 @@ constexpr Pass kInference[] = {
     {"normalize_arithmetic", normalize_arithmetic, "before the affine folds: fewer spellings"},
     {"drop_identity", drop_identity, "before patterns of neighbours: brings them together"},
     {"merge_equal_ops", merge_equal_ops, "after drop_identity: operands are the same tensors"},
+    {"merge_dilation", merge_dilation, "after drop_identity, before reshapes are merged"},
     {"merge_reshapes", merge_reshapes, "after drop_identity has brought reshapes together"},
     {"sink_layout", sink_layout, "before the folds that want neighbours"},
     {"fuse_hard_swish", fuse_hard_swish, "before its offset and scale are folded elsewhere"},
