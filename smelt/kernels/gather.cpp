@@ -79,8 +79,10 @@ Kernel prepare_gather(const PrepareArgs& args) {
         const I* index = run.in<I>(1) + b * count;
         for (int64_t o = 0; o < outer; ++o, from += size * bytes) {
           for (int64_t i = 0; i < count; ++i, to += bytes) {
-            const bool inside = index[i] >= 0 && index[i] < size;
-            copy_slice(to, inside ? from + index[i] * bytes : nullptr, bytes);
+            // TFLite does not say what computed indices outside mean. Negative ones count from the
+            // end, as in Keras 3 and NumPy.
+            const int64_t at = int64_t{index[i]} + (index[i] < 0 ? size : 0);
+            copy_slice(to, at >= 0 && at < size ? from + at * bytes : nullptr, bytes);
           }
         }
       }

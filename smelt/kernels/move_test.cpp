@@ -196,10 +196,10 @@ TEST(Move, DynamicUpdateSliceClampsItsStart) {
   EXPECT_EQ(op.run<int32_t>(), (std::vector<int32_t>{0, 0, 0, 0, 1, 0, 0, 2, 0}));
 }
 
-TEST(Move, GatherGivesZerosForBadRunTimeIndices) {
+TEST(Move, GatherCountsFromTheEndAndGivesZerosBeyond) {
   TestOp op(OpType::gather, GatherAttributes{.axis = 1});
   op.input<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6})
-      .input<int32_t>({3}, {2, -1, 9})
+      .input<int32_t>({3}, {-1, -4, 9})
       .output<int32_t>({2, 3});
   EXPECT_EQ(op.run<int32_t>(), (std::vector<int32_t>{3, 0, 0, 6, 0, 0}));
   TestOp constant(OpType::gather, GatherAttributes{.axis = 1});

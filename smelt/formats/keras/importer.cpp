@@ -209,6 +209,10 @@ std::vector<TensorId> Importer::run_layer(const LayerSpec& spec, const Arguments
               .arguments = arguments,
               .used_keywords = used_keywords};
   for (const TensorId input : layer.inputs) layer.masks.push_back(mask_of(input));
+  // Keras 3 hands a mask on by itself only to calls with one tensor among their arguments.
+  if (keras_version_ >= 3 && !layer.keyword_tensors("initial_state").empty()) {
+    std::fill(layer.masks.begin(), layer.masks.end(), TensorId::none);
+  }
   if (const auto mask = layer.keyword_tensors("mask"); mask.size() == 1 && !layer.masks.empty()) {
     layer.masks[0] = mask[0];
   }

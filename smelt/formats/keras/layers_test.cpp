@@ -273,8 +273,6 @@ TEST_F(Layers, RefusesWhatItWouldGetWrong) {
               HasSubstr("data_format \"sideways\" is unknown"));
   EXPECT_THAT(error_of("Conv2D", conv + R"(, "padding": "causal")", "[null, 4, 4, 1]"),
               HasSubstr("padding \"causal\""));
-  EXPECT_THAT(error_of("Conv2D", conv + R"(, "dtype": "float64")", "[null, 4, 4, 1]"),
-              HasSubstr("dtype \"float64\""));
   EXPECT_THAT(error_of("Mystery", R"("units": 1)", "[null, 4, 1]"),
               HasSubstr("unsupported: while reading"));
   EXPECT_THAT(error_of("Mystery", R"("units": 1)", "[null, 4, 1]"),

@@ -45,6 +45,8 @@ struct Changer {
   }
   void set(std::optional<std::vector<int32_t>>& value) { value = {4, 5}; }
   void set(OptionsFormat&) {}  // there is one only
+  void set(RecurrentCell& cell) { cell = RecurrentCell::gru; }
+  void set(CellActivation& activation) { activation = CellActivation::relu; }
 };
 
 /// One op of the kind between two tensors, and a second graph that control flow may call.
