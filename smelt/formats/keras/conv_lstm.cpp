@@ -25,21 +25,9 @@ TensorId convolve(GraphWriter& graph, TensorId x, TensorId kernel, TensorId bias
                   const Window& window, int32_t channels) {
   const Shape y = window_output(graph.shape(x), window, channels);
   if (window.size.size() == 3) {
-    const Conv3DAttributes attributes{.padding = window.padding,
-                                      .stride_d = window.stride[0],
-                                      .stride_h = window.stride[1],
-                                      .stride_w = window.stride[2],
-                                      .dilation_d = window.dilation[0],
-                                      .dilation_h = window.dilation[1],
-                                      .dilation_w = window.dilation[2]};
-    return graph.op(OpType::conv_3d, {x, kernel, bias}, attributes, y);
+    return graph.op(OpType::conv_3d, {x, kernel, bias}, conv_3d_attributes(window), y);
   }
-  const Conv2DAttributes attributes{.padding = window.padding,
-                                    .stride_h = window.stride[0],
-                                    .stride_w = window.stride[1],
-                                    .dilation_h = window.dilation[0],
-                                    .dilation_w = window.dilation[1]};
-  return graph.op(OpType::conv_2d, {x, kernel, bias}, attributes, y);
+  return graph.op(OpType::conv_2d, {x, kernel, bias}, conv_2d_attributes(window), y);
 }
 
 /// Axes behind the first `lead`.

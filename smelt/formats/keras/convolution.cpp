@@ -23,14 +23,6 @@ Shape kernel_shape(const std::vector<int32_t>& size, int32_t a, int32_t b) {
   return Shape(std::move(dims));
 }
 
-Conv2DAttributes conv_attributes(const Window& window) {
-  return {.padding = window.padding,
-          .stride_h = window.stride[0],
-          .stride_w = window.stride[1],
-          .dilation_h = window.dilation[0],
-          .dilation_w = window.dilation[1]};
-}
-
 /// x [N,H,W,C] -> [N,Ho,Wo,filters]; the kernel in the file has `axes` axes in front of
 /// [C/groups,filters].
 TensorId conv_2d(const Layer& layer, TensorId x, const Window& window, size_t axes) {
@@ -43,7 +35,7 @@ TensorId conv_2d(const Layer& layer, TensorId x, const Window& window, size_t ax
       transposed_weight(layer, {"kernel"}, 0, kernel_shape(stored, depth, filters),
                         {filters, window.size[0], window.size[1], depth});
   return layer.graph.op(OpType::conv_2d, {x, kernel, bias_or_none(layer, 1, filters)},
-                        conv_attributes(window), window_output(in, window, filters));
+                        conv_2d_attributes(window), window_output(in, window, filters));
 }
 
 Results import_conv1d(const Layer& given) {
@@ -78,16 +70,6 @@ std::vector<float> without_groups(std::span<const float> kernel, int64_t groups,
     }
   }
   return wide;
-}
-
-Conv3DAttributes conv_3d_attributes(const Window& window) {
-  return {.padding = window.padding,
-          .stride_d = window.stride[0],
-          .stride_h = window.stride[1],
-          .stride_w = window.stride[2],
-          .dilation_d = window.dilation[0],
-          .dilation_h = window.dilation[1],
-          .dilation_w = window.dilation[2]};
 }
 
 /// x [N,D,H,W,C] -> [N,Do,Ho,Wo,filters]; the kernel has the order of the file.

@@ -94,4 +94,22 @@ TensorId bias_or_none(const Layer& layer, size_t position, int32_t channels) {
   return vector_weight(layer, {"bias"}, position, channels);
 }
 
+Conv2DAttributes conv_2d_attributes(const Window& window) {
+  return {.padding = window.padding,
+          .stride_h = window.stride[0],
+          .stride_w = window.stride[1],
+          .dilation_h = window.dilation[0],
+          .dilation_w = window.dilation[1]};
+}
+
+Conv3DAttributes conv_3d_attributes(const Window& window) {
+  return {.padding = window.padding,
+          .stride_d = window.stride[0],
+          .stride_h = window.stride[1],
+          .stride_w = window.stride[2],
+          .dilation_d = window.dilation[0],
+          .dilation_h = window.dilation[1],
+          .dilation_w = window.dilation[2]};
+}
+
 }  // namespace smelt::keras

@@ -46,6 +46,10 @@ Shape window_output(const Shape& in, const Window& window, int32_t channels);
 /// The window over [N,1,L,C] of one over [N,L,C].
 Window with_height(const Window& window);
 
+/// The window's steps as attributes of a convolution over two or three axes.
+Conv2DAttributes conv_2d_attributes(const Window& window);
+Conv3DAttributes conv_3d_attributes(const Window& window);
+
 /// The layer's bias [channels], none without use_bias.
 TensorId bias_or_none(const Layer& layer, size_t position, int32_t channels);
 
