@@ -111,7 +111,7 @@ Model load(const std::filesystem::path& path, const LoadOptions& options) {
       return load_archive(path, options);
     case Format::saved_model: {
       const bool folder = std::filesystem::is_directory(path);
-      return saved_model::load(folder ? path : path.parent_path(),
+      return saved_model::load(folder ? path : "." / path.parent_path(),
                                {.input_shapes = options.input_shapes,
                                 .signature = options.signature,
                                 .tag_set = options.tag_set});
