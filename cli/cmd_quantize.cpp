@@ -57,11 +57,11 @@ QuantizeOptions quantize_options(const QuantizeCommand& options, Terminal& termi
                       .seed = options.seed,
                       .threads = options.threads,
                       .progress = terminal.progress()};
-  result.plan = {.io = parse_io_type(options.io),
-                 .ranges = parse_range_method(options.ranges),
-                 .per_channel_dense = options.per_channel_dense};
+  result.recipe.io = parse_io_type(options.io);
+  result.recipe.base.ranges = parse_range_method(options.ranges);
+  if (options.per_channel_dense) result.recipe.base.granularity = Granularity::per_channel;
   result.pipeline = pipeline_options(options.model);
-  result.calibrate.histograms = result.plan.ranges == RangeMethod::mse;
+  result.calibrate.histograms = result.recipe.base.ranges != RangeMethod::minmax;
   return result;
 }
 

@@ -102,7 +102,7 @@ class Applier {
 
   /// How an input or output is seen from outside.
   TensorPlan outside(const TensorPlan& inside) const {
-    if (plan_.options.io == IoType::float32) return {inside.name, DataType::float32, {}};
+    if (plan_.recipe.io == IoType::float32) return {inside.name, DataType::float32, {}};
     TensorPlan shifted = inside;
     shifted.type = DataType::uint8;
     for (int64_t& zero : shifted.quantization.zero_point) zero += 128;
@@ -110,7 +110,7 @@ class Applier {
   }
 
   bool keeps_type(TensorId id) const {
-    return plan_.options.io == IoType::int8 || !plan_.tensors.contains(id);
+    return plan_.recipe.io == IoType::int8 || !plan_.tensors.contains(id);
   }
 
   /// A tensor that all readers of an input or output read in its place.

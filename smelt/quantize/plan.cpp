@@ -91,9 +91,9 @@ void require_int8_forms(const Graph& graph) {
 
 class Planner {
  public:
-  Planner(const Model& model, const Stats& stats, const PlanOptions& options)
+  Planner(const Model& model, const Stats& stats, const Recipe& recipe)
       : graph_(model.main()), stats_(stats) {
-    plan_.options = options;
+    plan_.recipe = recipe;
   }
 
   QuantPlan run() && {
@@ -134,7 +134,7 @@ class Planner {
   }
 
   Range clip(const std::vector<TensorId>& tensors, const Range& whole) const {
-    if (plan_.options.ranges == RangeMethod::minmax) return whole;
+    if (plan_.recipe.base.ranges == RangeMethod::minmax) return whole;
     std::vector<const Histogram*> histograms;
     for (const TensorId id : tensors) {
       if (graph_.is_input(id) || graph_.is_output(id)) return whole;
@@ -151,7 +151,7 @@ class Planner {
       plan.reason = "it has no float operands or results";
       return;
     }
-    plan.form = OpForm::int8;
+    plan.precision = Precision::int8;
     plan.reason = "it has an int8 kernel";
     const QuantizationRule& rule = op_def(op.type).quantization;
     if (rule.weight >= 0) plan_weights(op, rule, plan);
@@ -206,7 +206,7 @@ class Planner {
       return;
     }
     const bool dense = op.type == OpType::fully_connected;
-    const int axis = dense && !plan_.options.per_channel_dense ? -1 : rule.weight_axis;
+    const int axis = dense && plan_.recipe.base.granularity != Granularity::per_channel ? -1 : rule.weight_axis;
     std::vector<float> scale = max_abs(values_of(*weights), weights->shape, axis);
     std::transform(scale.begin(), scale.end(), scale.begin(), symmetric_int8_scale);
     if (bias) {
@@ -253,43 +253,10 @@ class Planner {
 
 }  // namespace
 
-std::string_view name(IoType type) {
-  switch (type) {
-    case IoType::int8:
-      return "int8";
-    case IoType::uint8:
-      return "uint8";
-    case IoType::float32:
-      return "float32";
-  }
-  return "";
-}
-
-IoType parse_io_type(std::string_view text) {
-  for (const IoType type : {IoType::int8, IoType::uint8, IoType::float32}) {
-    if (text == name(type)) return type;
-  }
-  fail(ErrorKind::bad_argument,
-       "'{}' is no type of inputs and outputs; there are int8, uint8 and "
-       "float32",
-       text);
-}
-
-std::string_view name(RangeMethod method) {
-  return method == RangeMethod::minmax ? "minmax" : "mse";
-}
-
-RangeMethod parse_range_method(std::string_view text) {
-  for (const RangeMethod method : {RangeMethod::minmax, RangeMethod::mse}) {
-    if (text == name(method)) return method;
-  }
-  fail(ErrorKind::bad_argument, "'{}' is no way to choose ranges; there are minmax and mse", text);
-}
-
-QuantPlan make_plan(const Model& model, const Stats& stats, const PlanOptions& options) {
+QuantPlan make_plan(const Model& model, const Stats& stats, const Recipe& recipe) {
   require_float_model(model);
   require_int8_forms(model.main());
-  return Planner(model, stats, options).run();
+  return Planner(model, stats, recipe).run();
 }
 
 }  // namespace smelt

@@ -34,7 +34,7 @@ TEST(Plan, WeightsBiasesAndActivations) {
   EXPECT_EQ(scale_of(plan, "softmax"), Quantization::per_tensor(1.0f / 256, -128));
 
   const OpPlan& conv = plan_of(plan, "CONV_2D");
-  EXPECT_EQ(conv.form, OpForm::int8);
+  EXPECT_EQ(conv.precision, Precision::int8);
   ASSERT_EQ(conv.operands.size(), 2u);
   const Quantization& w = conv.operands[0].as.quantization;
   const Quantization& b = conv.operands[1].as.quantization;
@@ -50,7 +50,7 @@ TEST(Plan, DenseHasOneScaleUnlessAsked) {
   const Model model = small_classifier();
   const Stats stats = made_up_stats(model.main());
   EXPECT_EQ(plan_of(make_plan(model, stats), "FULLY").operands[0].as.quantization.scale.size(), 1u);
-  const QuantPlan plan = make_plan(model, stats, {.per_channel_dense = true});
+  const QuantPlan plan = make_plan(model, stats, {.base = {.granularity = Granularity::per_channel}});
   EXPECT_EQ(plan_of(plan, "FULLY").operands[0].as.quantization.scale.size(), 5u);
   EXPECT_EQ(plan_of(plan, "FULLY").operands[1].as.quantization.scale.size(), 5u);
 }
@@ -64,7 +64,7 @@ TEST(Plan, WidensWeightScalesForLargeBiases) {
                 {1, 2}));
   const Model model = std::move(b).build_model();
   const QuantPlan plan = make_plan(model, made_up_stats(model.main(), {{"x", {1, -1e-5f, 1e-5f}}}),
-                                   {.per_channel_dense = true});
+                                   {.base = {.granularity = Granularity::per_channel}});
   const auto& operands = plan_of(plan, "FULLY").operands;
   EXPECT_GT(operands[0].as.quantization.scale[0], 1e-6f / 127 * 2);
   EXPECT_LT(100 / operands[1].as.quantization.scale[0], 1.1e9f);
@@ -126,7 +126,7 @@ TEST(Plan, RareValuesGetNoStepsInsideOfTheModel) {
   const QuantPlan clipped = make_plan(model, stats);
   EXPECT_EQ(scale_of(clipped, "image"), whole) << "inputs keep their range";
   EXPECT_LT(scale_of(clipped, "conv").scale[0], whole.scale[0]);
-  EXPECT_EQ(scale_of(make_plan(model, stats, {.ranges = RangeMethod::minmax}), "conv"), whole);
+  EXPECT_EQ(scale_of(make_plan(model, stats, {.base = {.ranges = RangeMethod::minmax}}), "conv"), whole);
 }
 
 TEST(Plan, MovingOpsHandScalesOnFixedOnesToo) {
@@ -236,8 +236,8 @@ TEST(Plan, OpsWithoutFloatsStay) {
   b.output(b.op(OpType::add, {i, i}, ArithmeticAttributes{}, "twice", DataType::int32, {1}));
   const Model model = std::move(b).build_model();
   const QuantPlan plan = make_plan(model, made_up_stats(model.main()));
-  EXPECT_EQ(plan_of(plan, "ARG_MAX").form, OpForm::int8);
-  EXPECT_EQ(plan_of(plan, "ADD").form, OpForm::untouched);
+  EXPECT_EQ(plan_of(plan, "ARG_MAX").precision, Precision::int8);
+  EXPECT_EQ(plan_of(plan, "ADD").precision, std::nullopt);
   EXPECT_EQ(plan.tensors.size(), 1u);
 }
 

@@ -10,7 +10,7 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
   for (Graph& graph : prepared.graphs) expand_constants(graph);
   result.passes = run_pipeline(prepared, inference_pipeline(), options.pipeline);
   result.stats = calibrate(prepared, data, options.calibrate);
-  result.plan = make_plan(prepared, result.stats, options.plan);
+  result.plan = make_plan(prepared, result.stats, options.recipe);
   result.model = apply(prepared, result.plan);
   return result;
 }

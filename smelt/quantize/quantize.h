@@ -11,7 +11,7 @@ namespace smelt {
 
 struct QuantizeOptions {
   CalibrateOptions calibrate;
-  PlanOptions plan;
+  Recipe recipe;
   PipelineOptions pipeline;
 };
 

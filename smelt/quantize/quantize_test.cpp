@@ -37,7 +37,7 @@ TEST(Quantize, ResultsStayCloseForEveryInputAndOutputType) {
   const std::vector<float> expected = results(model, data);
   for (const IoType io : {IoType::int8, IoType::uint8, IoType::float32}) {
     SCOPED_TRACE(name(io));
-    const QuantizeResult result = quantize(model, data, {.plan = {.io = io}});
+    const QuantizeResult result = quantize(model, data, {.recipe = {.io = io}});
     EXPECT_LT(largest_difference(expected, results(result.model, data)), 0.02f);
     EXPECT_EQ(result.model.main().tensor(result.model.main().inputs()[0]).type,
               *data_type_from_name(name(io)));
@@ -48,7 +48,7 @@ TEST(Quantize, AllInputAndOutputTypesGiveTheSameIntegers) {
   const DatasetPtr data = random_dataset(20, {6, 6, 3});
   const Model model = small_classifier();
   const auto with = [&](IoType io) {
-    return results(quantize(model, data, {.plan = {.io = io}}).model, data);
+    return results(quantize(model, data, {.recipe = {.io = io}}).model, data);
   };
   const std::vector<float> int8 = with(IoType::int8);
   EXPECT_EQ(int8, with(IoType::uint8));
@@ -58,7 +58,7 @@ TEST(Quantize, AllInputAndOutputTypesGiveTheSameIntegers) {
 TEST(Quantize, PerChannelDense) {
   const DatasetPtr data = random_dataset(40, {6, 6, 3});
   const Model model = small_classifier();
-  const QuantizeResult result = quantize(model, data, {.plan = {.per_channel_dense = true}});
+  const QuantizeResult result = quantize(model, data, {.recipe = {.base = {.granularity = Granularity::per_channel}}});
   EXPECT_LT(largest_difference(results(model, data), results(result.model, data)), 0.02f);
 }
 
