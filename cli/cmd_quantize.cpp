@@ -14,7 +14,7 @@ struct QuantizeCommand {
   ModelOptions model;
   DataOptions data;
   CriteriaOptions criteria;
-  std::string calibrate, evaluate, io = "int8", ranges = "mse", out, numerics;
+  std::string calibrate, evaluate, scheme = "int8", io, ranges = "mse", out, numerics;
   int64_t samples = 200;
   uint64_t seed = 0;
   int threads = 0;
@@ -33,7 +33,7 @@ std::string size_line(int64_t source, int64_t floats, int64_t result) {
 }
 
 /// Accuracy of both models, each run from the bytes that a file of it holds.
-int evaluate_both(const QuantizeCommand& options, const Criteria& criteria,
+int evaluate_both(const QuantizeCommand& options, const Criteria& criteria, const Recipe& recipe,
                   const Model& float_model, int64_t float_bytes, Terminal& terminal,
                   nlohmann::json& json) {
   const DatasetPtr data = open_data(options.evaluate, options.data);
@@ -42,7 +42,8 @@ int evaluate_both(const QuantizeCommand& options, const Criteria& criteria,
                             .numerics = parse_numerics(options.numerics)};
   models.push_back(measure("float", float_model, float_bytes, *data, how, terminal));
   const Model written = tflite::load(options.out);
-  models.push_back(measure(options.io == "float32" ? "int8 (float32 in and out)" : "int8", written,
+  const bool outer_float = recipe.io == IoType::float32 && needs_calibration(recipe);
+  models.push_back(measure(recipe.name + (outer_float ? " (float32 in and out)" : ""), written,
                            written.source.file_bytes, *data, how, terminal));
   const int64_t source_bytes = float_model.source.file_bytes;
   terminal.print("{}", comparison_table(models, source_bytes));
@@ -51,18 +52,34 @@ int evaluate_both(const QuantizeCommand& options, const Criteria& criteria,
   return report_verdicts(judge(criteria, source_bytes, models[0], models[1]), terminal, json);
 }
 
+Recipe make_recipe(const QuantizeCommand& options) {
+  Recipe recipe = scheme(options.scheme);
+  if (!options.io.empty()) recipe.io = parse_io_type(options.io);
+  recipe.base.ranges = parse_range_method(options.ranges);
+  if (options.per_channel_dense) recipe.base.granularity = Granularity::per_channel;
+  return recipe;
+}
+
 QuantizeOptions quantize_options(const QuantizeCommand& options, Terminal& terminal) {
-  QuantizeOptions result;
+  QuantizeOptions result{.recipe = make_recipe(options)};
   result.calibrate = {.samples = options.samples,
                       .seed = options.seed,
+                      .histograms = result.recipe.base.ranges != RangeMethod::minmax,
                       .threads = options.threads,
                       .progress = terminal.progress()};
-  result.recipe.io = parse_io_type(options.io);
-  result.recipe.base.ranges = parse_range_method(options.ranges);
-  if (options.per_channel_dense) result.recipe.base.granularity = Granularity::per_channel;
   result.pipeline = pipeline_options(options.model);
-  result.calibrate.histograms = result.recipe.base.ranges != RangeMethod::minmax;
   return result;
+}
+
+/// The calibration data; null where the recipe needs none.
+DatasetPtr calibration_data(const QuantizeCommand& options, const Recipe& recipe) {
+  if (!options.calibrate.empty()) return open_data(options.calibrate, options.data);
+  if (needs_calibration(recipe)) {
+    fail(ErrorKind::bad_argument,
+         "scheme {} takes the ranges of activations from typical samples; give --calibrate DATA",
+         recipe.name);
+  }
+  return nullptr;
 }
 
 int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
@@ -70,15 +87,17 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
   if (criteria.max_drop && options.evaluate.empty()) {
     fail(ErrorKind::bad_argument, "--max-drop needs --evaluate DATA");
   }
-  const DatasetPtr data = open_data(options.calibrate, options.data);
-  const QuantizeResult result =
-      quantize(load_model(options.model), data, quantize_options(options, terminal));
+  const QuantizeOptions how = quantize_options(options, terminal);
+  const DatasetPtr data = calibration_data(options, how.recipe);
+  const QuantizeResult result = quantize(load_model(options.model), data, how);
 
   const int64_t out_bytes = tflite::save(result.model, options.out, {.source_metadata = false});
   const int64_t float_bytes = tflite::file_bytes(result.float_model);
   const int64_t source_bytes = result.float_model.source.file_bytes;
-  terminal.print("{} -> {}, calibrated on {} samples\n", options.model.path, options.out,
-                 result.stats.samples);
+  terminal.print("{} -> {} ({}{})\n", options.model.path, options.out, how.recipe.name,
+                 result.stats.samples > 0
+                     ? fmt::format(", calibrated on {} samples", result.stats.samples)
+                     : "");
   terminal.print("{}", size_line(source_bytes, float_bytes, out_bytes));
 
   nlohmann::json json = {{"input", options.model.path},
@@ -86,12 +105,14 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
                          {"float_tflite_bytes", float_bytes},
                          {"output", options.out},
                          {"output_bytes", out_bytes},
+                         {"scheme", how.recipe.name},
                          {"calibration_samples", result.stats.samples},
                          {"calibration_method", options.ranges},
-                         {"io", options.io}};
+                         {"io", name(how.recipe.io)}};
   int code = kDone;
   if (!options.evaluate.empty()) {
-    code = evaluate_both(options, criteria, result.float_model, float_bytes, terminal, json);
+    code = evaluate_both(options, criteria, how.recipe, result.float_model, float_bytes, terminal,
+                         json);
   } else {
     const Measured small{.bytes = out_bytes};
     code = report_verdicts(judge(criteria, source_bytes, {}, small), terminal, json);
@@ -103,8 +124,7 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
 void add_calibration(CLI::App& command, QuantizeCommand& options) {
   command
       .add_option("--calibrate", options.calibrate,
-                  "Typical samples that the ranges of activations are taken from")
-      ->required()
+                  "Typical samples that the ranges of activations are taken from (integer schemes)")
       ->type_name("DATA");
   command
       .add_option("--samples", options.samples,
@@ -128,15 +148,22 @@ void add_calibration(CLI::App& command, QuantizeCommand& options) {
 
 void add_quantize(CLI::App& app, Run& chosen) {
   auto options = std::make_shared<QuantizeCommand>();
-  CLI::App& command =
-      *app.add_subcommand("quantize", "Write a model as int8 .tflite, calibrated on samples");
+  CLI::App& command = *app.add_subcommand(
+      "quantize", "Write a model as .tflite of smaller numbers, by default int8");
   add_model(command, options->model);
   add_recurrent_form(command, options->model);
   add_calibration(command, *options);
   command.add_option("-o,--output", options->out, "File to write")->required()->type_name("FILE");
-  command.add_option("--io", options->io, "Type of the model's inputs and outputs")
+  command.add_option("--scheme", options->scheme, "What becomes of weights and activations")
       ->capture_default_str()
-      ->check(CLI::IsMember({"int8", "uint8", "float32"}))
+      ->check(CLI::IsMember(scheme_names()))
+      ->type_name("SCHEME");
+  command
+      .add_option(
+          "--io", options->io,
+          "Type of the model's inputs and outputs (default: int8 of int8 and int4, int16 of "
+          "int16x8, float32 of the others)")
+      ->check(CLI::IsMember({"int8", "uint8", "int16", "float32"}))
       ->type_name("TYPE");
   command.add_flag("--per-channel-dense", options->per_channel_dense,
                    "A scale per unit of dense layers too: larger file and arena");

@@ -1,9 +1,11 @@
 #include "smelt/quantize/apply.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
 
+#include "smelt/base/half.h"
 #include "smelt/ir/dump.h"
 #include "smelt/ir/verify.h"
 #include "smelt/quantize/scales.h"
@@ -11,10 +13,49 @@
 namespace smelt {
 namespace {
 
-Buffer quantized_values(const Tensor& tensor, const TensorPlan& as) {
+/// int4 values as .tflite stores them: two to a byte, the first in the lower half.
+Buffer packed_int4(std::span<const int8_t> values) {
+  std::vector<uint8_t> bytes((values.size() + 1) / 2, 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    bytes[i / 2] = static_cast<uint8_t>(bytes[i / 2] | (values[i] & 15) << (i % 2 * 4));
+  }
+  return Buffer::of(bytes);
+}
+
+std::vector<int8_t> nearest_int8(const Tensor& tensor, const TensorPlan& as) {
   const std::span<const float> values = tensor.data.as<float>();
-  if (as.type == DataType::int32) return Buffer::of(to_int32(values, as.quantization));
-  return Buffer::of(to_int8(values, tensor.shape, as.quantization));
+  const int low = as.type == DataType::int4 ? -8 : -128;
+  const int high = as.type == DataType::int4 ? 7 : 127;
+  if (as.block_size == 0) return to_int8(values, tensor.shape, as.quantization, low, high);
+  const int32_t blocks = static_cast<int32_t>(as.quantization.scale.size());
+  return to_int8(values, {blocks, as.block_size}, as.quantization, low, high);
+}
+
+Buffer float16_values(std::span<const float> values) {
+  std::vector<uint16_t> halves(values.size());
+  std::transform(values.begin(), values.end(), halves.begin(), float_to_half);
+  return Buffer::of(halves);
+}
+
+/// The content of a constant in its new form.
+Buffer stored_values(const Tensor& tensor, const OperandPlan& operand) {
+  const TensorPlan& as = operand.as;
+  const std::span<const float> values = tensor.data.as<float>();
+  const bool chosen = !operand.values.empty();
+  switch (as.type) {
+    case DataType::float16:
+      return float16_values(values);
+    case DataType::int16:
+      return Buffer::of(to_int16(values, as.quantization));
+    case DataType::int32:
+      return chosen ? operand.values : Buffer::of(to_bias<int32_t>(values, as.quantization));
+    case DataType::int64:
+      return chosen ? operand.values : Buffer::of(to_bias<int64_t>(values, as.quantization));
+    case DataType::int4:
+      return packed_int4(chosen ? operand.values.as<int8_t>() : nearest_int8(tensor, as));
+    default:
+      return chosen ? operand.values : Buffer::of(nearest_int8(tensor, as));
+  }
 }
 
 class Applier {
@@ -28,7 +69,10 @@ class Applier {
     }
     for (const auto& [id, op] : plan_.ops) {
       if (!graph_.contains(id)) mismatch(op.name);
-      for (const OperandPlan& operand : op.operands) convert_operand(id, operand);
+    }
+    // In execution order: a conversion stands in front of its first reader.
+    for (const OpId id : graph_.ops()) {
+      if (const auto plan = plan_.ops.find(id); plan != plan_.ops.end()) change(id, plan->second);
     }
     const std::vector<TensorId> inputs = graph_.inputs(), outputs = graph_.outputs();
     for (const TensorId id : inputs) convert_input(id);
@@ -37,7 +81,8 @@ class Applier {
   }
 
  private:
-  using Form = std::tuple<TensorId, DataType, std::vector<float>, std::vector<int64_t>, int32_t>;
+  using Form =
+      std::tuple<TensorId, DataType, std::vector<float>, std::vector<int64_t>, int32_t, int, bool>;
 
   [[noreturn]] static void mismatch(const std::string& name) {
     fail(ErrorKind::bad_argument, "the plan speaks of {}, which the model does not have", name);
@@ -49,19 +94,55 @@ class Applier {
     tensor.quantization = plan.quantization;
   }
 
-  static Form form_of(TensorId id, const TensorPlan& as) {
-    return {id, as.type, as.quantization.scale, as.quantization.zero_point, as.quantization.axis};
+  void change(OpId id, const OpPlan& plan) {
+    for (const OperandPlan& operand : plan.operands) convert_operand(id, operand);
+    if (plan.precision) set_attributes(id, *plan.precision);
+  }
+
+  /// Attributes that tell kernels how integers are meant.
+  void set_attributes(OpId id, Precision precision) {
+    Attributes attributes = graph_.op(id).attributes;
+    if (precision == Precision::dynamic) {
+      if (auto* dense = std::get_if<FullyConnectedAttributes>(&attributes)) {
+        dense->asymmetric_quantize_inputs = true;
+      } else if (auto* matmul = std::get_if<BatchMatMulAttributes>(&attributes)) {
+        matmul->asymmetric_quantize_inputs = true;
+      }
+    } else if (precision == Precision::int16x8) {
+      // Scales are no powers of two; LiteRT believes the attribute.
+      if (auto* sum = std::get_if<ArithmeticAttributes>(&attributes)) sum->pot_scale_int16 = false;
+    }
+    const OpType type = graph_.op(id).type;
+    graph_.set_op_kind(id, type, std::move(attributes));
+  }
+
+  static Form form_of(TensorId id, const OperandPlan& operand) {
+    const Quantization& q = operand.as.quantization;
+    return {id,
+            operand.as.type,
+            q.scale,
+            q.zero_point,
+            q.axis,
+            operand.as.block_size,
+            operand.dequantized};
   }
 
   void convert_operand(OpId id, const OperandPlan& operand) {
     const TensorId source = graph_.op(id).input(operand.index);
     if (!source) mismatch(operand.as.name);
-    const auto [found, added] = converted_.try_emplace(form_of(source, operand.as));
-    if (added) {
-      found->second = graph_.tensor(source).is_constant ? add_constant(source, operand.as)
-                                                        : add_conversion(id, source, operand.as);
-    }
+    const auto [found, added] = converted_.try_emplace(form_of(source, operand));
+    if (added) found->second = converted_operand(id, source, operand);
     graph_.set_op_input(id, operand.index, found->second);
+  }
+
+  TensorId converted_operand(OpId reader, TensorId source, const OperandPlan& operand) {
+    if (!graph_.tensor(source).is_constant) return add_conversion(reader, source, operand.as);
+    const TensorId stored = add_constant(source, operand);
+    if (!operand.dequantized) return stored;
+    const TensorId floats = add_copy(source, {operand.as.name, DataType::float32, {}}, {});
+    graph_.tensor(floats).is_constant = false;
+    graph_.insert_before(reader, conversion(stored, floats));
+    return floats;
   }
 
   /// A copy of the tensor in another form. The first of a constant's copies has its name to itself:
@@ -80,8 +161,25 @@ class Applier {
     return graph_.add_tensor(std::move(copy));
   }
 
-  TensorId add_constant(TensorId source, const TensorPlan& as) {
-    return add_copy(source, as, quantized_values(graph_.tensor(source), as));
+  TensorId add_constant(TensorId source, const OperandPlan& operand) {
+    const TensorId id = add_copy(source, operand.as, stored_values(graph_.tensor(source), operand));
+    if (operand.as.block_size > 0) store_block_scales(id, operand.as);
+    return id;
+  }
+
+  /// Blocks have their scales in a float16 tensor [rows, blocks of a row].
+  void store_block_scales(TensorId id, const TensorPlan& as) {
+    const Tensor& weights = graph_.tensor(id);
+    Tensor scales{.name = weights.name + "_scales",
+                  .type = DataType::float16,
+                  .shape = {weights.shape[0], weights.shape.back() / as.block_size},
+                  .data = float16_values(as.quantization.scale),
+                  .is_constant = true,
+                  .origin = weights.origin};
+    const TensorId at = graph_.add_tensor(std::move(scales));
+    Quantization q;
+    q.details = BlockwiseScales{.scales = at, .block_size = as.block_size};
+    graph_.tensor(id).quantization = std::move(q);
   }
 
   TensorId add_conversion(OpId reader, TensorId source, const TensorPlan& as) {
@@ -100,17 +198,16 @@ class Applier {
             .origin = graph_.tensor(to_float ? to : from).origin};
   }
 
-  /// How an input or output is seen from outside.
-  TensorPlan outside(const TensorPlan& inside) const {
-    if (plan_.recipe.io == IoType::float32) return {inside.name, DataType::float32, {}};
-    TensorPlan shifted = inside;
-    shifted.type = DataType::uint8;
-    for (int64_t& zero : shifted.quantization.zero_point) zero += 128;
-    return shifted;
+  /// The outer form of an input or output, if it differs; each is converted once.
+  const TensorPlan* outside_to_convert(TensorId id) {
+    const auto outside = plan_.outside.find(id);
+    if (outside == plan_.outside.end() || !converted_io_.insert(id).second) return nullptr;
+    return &outside->second;
   }
 
-  bool keeps_type(TensorId id) const {
-    return plan_.recipe.io == IoType::int8 || !plan_.tensors.contains(id);
+  TensorPlan form_inside(TensorId id) const {
+    const Tensor& tensor = graph_.tensor(id);
+    return {tensor.name, tensor.type, tensor.quantization};
   }
 
   /// A tensor that all readers of an input or output read in its place.
@@ -124,9 +221,10 @@ class Applier {
 
   /// The input stays the tensor that callers know; what read it reads its conversion.
   void convert_input(TensorId id) {
-    if (keeps_type(id) || !converted_io_.insert(id).second) return;
-    const TensorPlan& inside = plan_.tensors.at(id);
-    store_as(id, outside(inside));
+    const TensorPlan* outside = outside_to_convert(id);
+    if (!outside) return;
+    const TensorPlan inside = form_inside(id);
+    store_as(id, *outside);
     if (graph_.consumers(id).empty()) return;
     const TensorId inner = add_inner(id, inside);
     const Op op = conversion(id, inner);
@@ -135,9 +233,10 @@ class Applier {
 
   /// The output stays the tensor that callers know; its producer and readers get another one.
   void convert_output(TensorId id) {
-    if (keeps_type(id) || !converted_io_.insert(id).second) return;
-    const TensorPlan& inside = plan_.tensors.at(id);
-    store_as(id, outside(inside));
+    const TensorPlan* outside = outside_to_convert(id);
+    if (!outside) return;
+    const TensorPlan inside = form_inside(id);
+    store_as(id, *outside);
     const OpId producer = graph_.producer(id);
     const TensorId inner = add_inner(id, inside);
     const std::vector<TensorId> results = graph_.op(producer).outputs;

@@ -1,27 +1,23 @@
 #include "smelt/quantize/plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "smelt/ir/dump.h"
 #include "smelt/ops/op_def.h"
+#include "smelt/ops/precision.h"
 #include "smelt/passes/pipeline.h"
 #include "smelt/quantize/clip.h"
+#include "smelt/quantize/forms.h"
 #include "smelt/quantize/observe.h"
 #include "smelt/quantize/scales.h"
 #include "smelt/quantize/ties.h"
+#include "smelt/quantize/weight_plan.h"
 
 namespace smelt {
 namespace {
 
 std::span<const float> values_of(const Tensor& tensor) { return tensor.data.as<float>(); }
-
-bool touches_floats(const Graph& graph, const Op& op) {
-  const auto is_float = [&](TensorId id) {
-    return id && graph.tensor(id).type == DataType::float32;
-  };
-  return std::any_of(op.inputs.begin(), op.inputs.end(), is_float) ||
-         std::any_of(op.outputs.begin(), op.outputs.end(), is_float);
-}
 
 void require_float_model(const Model& model) {
   const Graph& graph = model.main();
@@ -46,49 +42,6 @@ void require_float_model(const Model& model) {
   }
 }
 
-/// What is in the way of int8, in words; empty where nothing is.
-std::string obstacle(const Graph& graph, const Op& op) {
-  const QuantizationRule& rule = op_def(op.type).quantization;
-  if (!rule.supported) return std::string(rule.reason);
-  const bool per_channel = rule.weight >= 0 && op.type != OpType::fully_connected;
-  if (per_channel && !graph.constant_input(op, static_cast<size_t>(rule.weight))) {
-    return "its weights are computed, and int8 kernels want them constant";
-  }
-  if (rule.bias >= 0 && op.input(static_cast<size_t>(rule.bias)) &&
-      !graph.constant_input(op, static_cast<size_t>(rule.bias))) {
-    return "its bias is computed, and int8 kernels want it constant";
-  }
-  for (size_t i = 0; i < op.inputs.size(); ++i) {
-    const Tensor* constant = graph.constant_input(op, i);
-    if (constant && constant->sparsity) return "its weights are stored sparsely";
-    const bool weights = static_cast<int>(i) == rule.weight || static_cast<int>(i) == rule.bias;
-    if (constant && weights && constant->type != DataType::float32) {
-      return fmt::format("its weights are {}", name(constant->type));
-    }
-  }
-  return "";
-}
-
-/// All ops that cannot become int8, in one message.
-void require_int8_forms(const Graph& graph) {
-  constexpr int kShown = 5;
-  std::string text;
-  int count = 0;
-  for (const OpId id : graph.ops()) {
-    if (!touches_floats(graph, graph.op(id))) continue;
-    const std::string reason = obstacle(graph, graph.op(id));
-    if (reason.empty() || ++count > kShown) continue;
-    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", describe(graph, id), reason);
-  }
-  if (count == 0) return;
-  if (count > kShown) text += fmt::format("; and {} more", count - kShown);
-  fail(
-      ErrorKind::unsupported,
-      "cannot become int8: {}. Replace the layer{} by one that has an int8 form, or keep the model "
-      "in float",
-      text, count > 1 ? "s" : "");
-}
-
 class Planner {
  public:
   Planner(const Model& model, const Stats& stats, const Recipe& recipe)
@@ -97,19 +50,27 @@ class Planner {
   }
 
   QuantPlan run() && {
-    scales_ = choose_scales(
-        graph_, [&](TensorId id) { return range_of(id); },
-        [&](const std::vector<TensorId>& tensors, const Range& whole) {
-          return clip(tensors, whole);
-        });
-    for (const auto& [id, quantization] : scales_) {
-      plan_.tensors[id] = {graph_.tensor(id).name, DataType::int8, quantization};
-    }
+    choices_ = choose_forms(graph_, plan_.recipe);
+    for (const DataType type : {DataType::int8, DataType::int16}) choose_scales_of(type);
+    for (const TensorId id : graph_.tensors()) plan_tensor(id);
     for (const OpId id : graph_.ops()) plan_op(id);
+    for (const TensorId id : graph_.inputs()) plan_outside(id);
+    for (const TensorId id : graph_.outputs()) plan_outside(id);
     return std::move(plan_);
   }
 
  private:
+  using Scales = std::map<TensorId, Quantization>;
+
+  void choose_scales_of(DataType type) {
+    const ScaleDomain domain{type, [&](OpId id) { return activation_type(choices_, id) == type; }};
+    scales_[type] = choose_scales(
+        graph_, domain, [&](TensorId id) { return range_of(id); },
+        [&](const std::vector<TensorId>& tensors, const Range& whole) {
+          return clip(type, tensors, whole);
+        });
+  }
+
   Range range_of(TensorId id) const {
     const Tensor& tensor = graph_.tensor(id);
     TensorStats seen;
@@ -133,8 +94,16 @@ class Planner {
     return {seen.min, seen.max};
   }
 
-  Range clip(const std::vector<TensorId>& tensors, const Range& whole) const {
-    if (plan_.recipe.base.ranges == RangeMethod::minmax) return whole;
+  /// How ranges of a tensor are chosen follows from the op that computes it.
+  const OpConfig& config_of_producer(TensorId id) const {
+    const OpId producer = graph_.producer(id);
+    return producer ? choices_.at(producer).config : plan_.recipe.base;
+  }
+
+  Range clip(DataType type, const std::vector<TensorId>& tensors, const Range& whole) const {
+    const OpConfig& config = config_of_producer(tensors.front());
+    // With 16 bits there are steps enough for the whole range.
+    if (config.ranges == RangeMethod::minmax || type == DataType::int16) return whole;
     std::vector<const Histogram*> histograms;
     for (const TensorId id : tensors) {
       if (graph_.is_input(id) || graph_.is_output(id)) return whole;
@@ -143,99 +112,122 @@ class Planner {
     return least_error_range(histograms, {std::min(whole.min, 0.0f), std::max(whole.max, 0.0f)});
   }
 
-  void plan_op(OpId id) {
-    const Op& op = graph_.op(id);
-    OpPlan& plan = plan_.ops[id];
-    plan.name = describe(graph_, id);
-    if (!touches_floats(graph_, op)) {
-      plan.reason = "it has no float operands or results";
-      return;
+  /// A tensor is stored as its producer computes it, an input as all its readers want it, or in
+  /// float where they differ.
+  void plan_tensor(TensorId id) {
+    const Tensor& tensor = graph_.tensor(id);
+    if (tensor.is_constant || tensor.type != DataType::float32) return;
+    std::set<DataType> types;
+    if (const OpId producer = graph_.producer(id)) {
+      types.insert(activation_type(choices_, producer));
+    } else {
+      for (const OpId reader : graph_.consumers(id))
+        types.insert(activation_type(choices_, reader));
     }
-    plan.precision = Precision::int8;
-    plan.reason = "it has an int8 kernel";
-    const QuantizationRule& rule = op_def(op.type).quantization;
-    if (rule.weight >= 0) plan_weights(op, rule, plan);
-    for (const size_t index : float_operands(graph_, op).constant) {
-      if (static_cast<int>(index) == rule.weight || static_cast<int>(index) == rule.bias) continue;
-      add(op, index, DataType::int8, constant_scale(op, rule, index), plan);
-    }
-    if (rule.output == OutputScale::same_as_input) plan_conversions(op, plan);
+    if (types.size() != 1 || *types.begin() == DataType::float32) return;
+    const DataType type = *types.begin();
+    plan_.tensors[id] = {tensor.name, type, scales_.at(type).at(id)};
   }
 
-  static void sort_operands(OpPlan& plan) {
+  TensorPlan stored(TensorId id) const {
+    const auto found = plan_.tensors.find(id);
+    if (found != plan_.tensors.end()) return found->second;
+    return {graph_.tensor(id).name, DataType::float32, {}};
+  }
+
+  void plan_op(OpId id) {
+    const Op& op = graph_.op(id);
+    const OpChoice& choice = choices_.at(id);
+    OpPlan& plan = plan_.ops[id];
+    plan.name = describe(graph_, id);
+    plan.precision = choice.precision;
+    plan.reason = choice.reason;
+    if (!choice.precision) return;
+    if (computes_integers(*choice.precision)) {
+      plan_integer_constants(op, choice, plan);
+    } else {
+      plan_float_constants(op, choice, plan);
+    }
+    plan_conversions(op, activation_type(*choice.precision), plan);
     std::sort(plan.operands.begin(), plan.operands.end(),
               [](const OperandPlan& a, const OperandPlan& b) { return a.index < b.index; });
   }
 
-  void add(const Op& op, size_t index, DataType type, Quantization quantization, OpPlan& plan) {
-    plan.operands.push_back(
-        {index, {graph_.tensor(op.inputs[index]).name, type, std::move(quantization)}});
-    sort_operands(plan);
+  void plan_integer_constants(const Op& op, const OpChoice& choice, OpPlan& plan) {
+    const QuantizationRule& rule = op_def(op.type).quantization;
+    const DataType type = activation_type(*choice.precision);
+    if (rule.weight >= 0) plan_weights(op, rule, choice, plan);
+    for (const size_t index : float_operands(graph_, op).constant) {
+      if (static_cast<int>(index) == rule.weight || static_cast<int>(index) == rule.bias) continue;
+      const std::string& name = graph_.tensor(op.inputs[index]).name;
+      plan.operands.push_back({index, {name, type, constant_scale(op, rule, type, index)}});
+    }
   }
 
-  Quantization constant_scale(const Op& op, const QuantizationRule& rule, size_t index) {
+  Quantization constant_scale(const Op& op, const QuantizationRule& rule, DataType type,
+                              size_t index) const {
     if (rule.output == OutputScale::same_as_input) {
-      for (const TensorId output : op.outputs) {
-        if (const auto found = scales_.find(output); found != scales_.end()) return found->second;
-      }
+      if (const Quantization* shared = scale_of_results(op, type)) return *shared;
     }
     const Range range = range_of(op.inputs[index]);
-    return asymmetric_int8(range.min, range.max);
+    return activation_scale(type, range.min, range.max);
   }
 
-  /// Operands whose scale is not the one that the op's result shares with all others.
-  void plan_conversions(const Op& op, OpPlan& plan) {
-    const auto result = std::find_if(op.outputs.begin(), op.outputs.end(),
-                                     [&](TensorId id) { return scales_.contains(id); });
-    if (result == op.outputs.end()) return;
-    const Quantization& wanted = scales_.at(*result);
+  const Quantization* scale_of_results(const Op& op, DataType type) const {
+    const Scales& scales = scales_.at(type);
+    for (const TensorId output : op.outputs) {
+      if (const auto found = scales.find(output); found != scales.end()) return &found->second;
+    }
+    return nullptr;
+  }
+
+  /// Operands that are stored in another form than the one in which the op reads them: of another
+  /// type, or of another scale than the one that its result shares with all others.
+  void plan_conversions(const Op& op, DataType type, OpPlan& plan) {
+    const bool shares =
+        op_def(op.type).quantization.output == OutputScale::same_as_input && op.outputs.size() > 0;
     for (const size_t index : float_operands(graph_, op).computed) {
-      if (!(scales_.at(op.inputs[index]) == wanted)) add(op, index, DataType::int8, wanted, plan);
+      const TensorId id = op.inputs[index];
+      TensorPlan wanted{graph_.tensor(id).name, type, {}};
+      if (type != DataType::float32) {
+        const Quantization* shared = shares ? scale_of_results(op, type) : nullptr;
+        wanted.quantization = shared ? *shared : scales_.at(type).at(id);
+      }
+      if (stored(id) == wanted) continue;
+      const auto [at, added] = bridges_.try_emplace(id);
+      if (std::find(at->second.begin(), at->second.end(), wanted) == at->second.end()) {
+        at->second.push_back(wanted);
+        plan.bridge_elements += graph_.tensor(id).shape.elements();
+      }
+      plan.operands.push_back({index, std::move(wanted)});
     }
   }
 
-  void plan_weights(const Op& op, const QuantizationRule& rule, OpPlan& plan) {
+  void plan_weights(const Op& op, const QuantizationRule& rule, const OpChoice& choice,
+                    OpPlan& plan) {
+    const DataType type = activation_type(*choice.precision);
     const size_t w = static_cast<size_t>(rule.weight);
     const Tensor* weights = graph_.constant_input(op, w);
-    const float input_scale = scales_.at(data_operand(op, rule)).scale[0];
+    const float input_scale = scales_.at(type).at(data_operand(op, rule)).scale[0];
     const Tensor* bias =
         rule.bias >= 0 ? graph_.constant_input(op, static_cast<size_t>(rule.bias)) : nullptr;
-    if (!weights) {  // a dense layer whose weights are computed: activations like any other
-      const float weight_scale = scales_.at(op.input(w)).scale[0];
-      if (bias) add_bias(op, rule, {bias_scale(input_scale, weight_scale)}, plan);
-      return;
-    }
-    const bool dense = op.type == OpType::fully_connected;
-    const int axis = dense && plan_.recipe.base.granularity != Granularity::per_channel ? -1 : rule.weight_axis;
-    std::vector<float> scale = max_abs(values_of(*weights), weights->shape, axis);
-    std::transform(scale.begin(), scale.end(), scale.begin(), symmetric_int8_scale);
-    if (bias) {
-      const std::span<const float> values = values_of(*bias);
-      if (scale.size() > 1 && scale.size() != values.size()) {
-        fail(ErrorKind::bad_file, "{}: {} biases for {} output channels", plan.name, values.size(),
-             scale.size());
+    Quantization weight_scales;
+    if (weights) {
+      TensorPlan stored_weights;
+      try {
+        stored_weights =
+            integer_weights(op, *weights, rule.weight_axis, bias, input_scale, choice.config);
+      } catch (const Error& error) {
+        fail(error.kind(), "{}: {}", plan.name, error.what());
       }
-      for (size_t i = 0; i < values.size(); ++i) {
-        float& s = scale[scale.size() > 1 ? i : 0];
-        s = widened_weight_scale(std::abs(values[i]), input_scale, s);
-      }
+      weight_scales = stored_weights.quantization;
+      plan.operands.push_back({w, std::move(stored_weights)});
+    } else {  // a dense layer whose weights are computed: activations like any other
+      weight_scales = scales_.at(type).at(op.input(w));
     }
-    std::vector<float> bias_scales(scale.size());
-    std::transform(scale.begin(), scale.end(), bias_scales.begin(),
-                   [&](float s) { return bias_scale(input_scale, s); });
-    add(op, w, DataType::int8, symmetric(std::move(scale), std::max(axis, 0)), plan);
-    if (bias) add_bias(op, rule, std::move(bias_scales), plan);
-  }
-
-  static Quantization symmetric(std::vector<float> scale, int32_t axis) {
-    Quantization q{.scale = std::move(scale), .axis = axis};
-    q.zero_point.assign(q.scale.size(), 0);
-    return q;
-  }
-
-  void add_bias(const Op& op, const QuantizationRule& rule, std::vector<float> scale,
-                OpPlan& plan) {
-    add(op, static_cast<size_t>(rule.bias), DataType::int32, symmetric(std::move(scale), 0), plan);
+    if (!bias) return;
+    plan.operands.push_back({static_cast<size_t>(rule.bias),
+                             integer_bias(*bias, input_scale, weight_scales, *choice.precision)});
   }
 
   TensorId data_operand(const Op& op, const QuantizationRule& rule) const {
@@ -245,9 +237,64 @@ class Planner {
     fail(ErrorKind::unsupported, "{} reads nothing but constants", name(op.type));
   }
 
+  void plan_float_constants(const Op& op, const OpChoice& choice, OpPlan& plan) const {
+    if (choice.precision == Precision::float16) {
+      plan_float16(op, plan);
+    } else if (choice.precision != Precision::float32) {
+      const WeightOperand weights = weight_operand(graph_, op);
+      const size_t index = static_cast<size_t>(weights.index);
+      const Tensor& tensor = *float_weights(graph_, op);
+      plan.operands.push_back({.index = index,
+                               .as = hybrid_weights(op, tensor, weights.axis, choice.config),
+                               .dequantized = choice.precision == Precision::weight_only});
+    }
+  }
+
+  void plan_float16(const Op& op, OpPlan& plan) const {
+    for (const size_t index : float_operands(graph_, op).constant) {
+      const Tensor& constant = graph_.tensor(op.inputs[index]);
+      if (constant.sparsity || constant.shape.elements() < kLeastFloat16Elements) continue;
+      if (std::optional<TensorPlan> as = float16_constant(constant)) {
+        plan.operands.push_back({.index = index, .as = std::move(*as), .dequantized = true});
+      } else {
+        plan.reason = fmt::format("{} has values beyond float16", constant.name);
+      }
+    }
+  }
+
+  void plan_outside(TensorId id) {
+    if (graph_.tensor(id).type != DataType::float32 || graph_.tensor(id).is_constant) return;
+    const TensorPlan inside = stored(id);
+    TensorPlan outside{inside.name, DataType::float32, {}};
+    switch (plan_.recipe.io) {
+      case IoType::float32:
+        break;
+      case IoType::int16:
+        outside = seen_as(id, DataType::int16, inside);
+        break;
+      case IoType::int8:
+        outside = seen_as(id, DataType::int8, inside);
+        break;
+      case IoType::uint8:
+        outside = seen_as(id, DataType::int8, inside);
+        outside.type = DataType::uint8;
+        for (int64_t& zero : outside.quantization.zero_point) zero += 128;
+        break;
+    }
+    if (!(outside == inside)) plan_.outside[id] = std::move(outside);
+  }
+
+  TensorPlan seen_as(TensorId id, DataType type, const TensorPlan& inside) const {
+    if (inside.type == type) return inside;
+    const Range range = range_of(id);
+    return {inside.name, type, activation_scale(type, range.min, range.max)};
+  }
+
   const Graph& graph_;
   const Stats& stats_;
-  std::map<TensorId, Quantization> scales_;
+  OpChoices choices_;
+  std::map<DataType, Scales> scales_;  ///< of the ops that compute with int8 and with int16
+  std::map<TensorId, std::vector<TensorPlan>> bridges_;  ///< conversions that there are already
   QuantPlan plan_;
 };
 
@@ -255,7 +302,6 @@ class Planner {
 
 QuantPlan make_plan(const Model& model, const Stats& stats, const Recipe& recipe) {
   require_float_model(model);
-  require_int8_forms(model.main());
   return Planner(model, stats, recipe).run();
 }
 

@@ -51,7 +51,10 @@ struct OpPlan {
 /// changed by recovery and search, carried out by apply.
 struct QuantPlan {
   Recipe recipe;
-  std::map<TensorId, TensorPlan> tensors;  ///< inputs, results and states that are float
+  /// Inputs, results and states that are float in the model and stored as something else inside.
+  std::map<TensorId, TensorPlan> tensors;
+  /// How inputs and outputs are seen from outside, where that differs from inside.
+  std::map<TensorId, TensorPlan> outside;
   std::map<OpId, OpPlan> ops;
 
   bool operator==(const QuantPlan&) const = default;

@@ -9,7 +9,11 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
   Model& prepared = result.float_model;
   for (Graph& graph : prepared.graphs) expand_constants(graph);
   result.passes = run_pipeline(prepared, inference_pipeline(), options.pipeline);
-  result.stats = calibrate(prepared, data, options.calibrate);
+  if (data) {
+    result.stats = calibrate(prepared, data, options.calibrate);
+  } else {
+    for (const Graph& graph : prepared.graphs) require_finite_constants(graph);
+  }
   result.plan = make_plan(prepared, result.stats, options.recipe);
   result.model = apply(prepared, result.plan);
   return result;

@@ -24,7 +24,8 @@ struct QuantizeResult {
 };
 
 /// Post-training quantization from a model as loaded: inference pipeline, calibration, plan,
-/// application. Errors are those of the stages.
+/// application. `data` may be null where the recipe needs no calibration. Errors are those of the
+/// stages.
 QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options = {});
 
 }  // namespace smelt

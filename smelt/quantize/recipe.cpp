@@ -17,12 +17,16 @@ struct Named {
   T value;
 };
 
-constexpr Named<IoType> kIoTypes[] = {
-    {"int8", IoType::int8}, {"uint8", IoType::uint8}, {"float32", IoType::float32}};
-constexpr Named<Precision> kPrecisions[] = {
-    {"float32", Precision::float32},         {"float16", Precision::float16},
-    {"weight-only", Precision::weight_only}, {"dynamic", Precision::dynamic},
-    {"int8", Precision::int8},               {"int16x8", Precision::int16x8}};
+constexpr Named<IoType> kIoTypes[] = {{"int8", IoType::int8},
+                                      {"uint8", IoType::uint8},
+                                      {"int16", IoType::int16},
+                                      {"float32", IoType::float32}};
+constexpr Named<Precision> kPrecisions[] = {{"float32", Precision::float32},
+                                            {"float16", Precision::float16},
+                                            {"weight-only", Precision::weight_only},
+                                            {"dynamic", Precision::dynamic},
+                                            {"int8", Precision::int8},
+                                            {"int16x8", Precision::int16x8}};
 constexpr Named<Granularity> kGranularities[] = {{"automatic", Granularity::automatic},
                                                  {"per-tensor", Granularity::per_tensor},
                                                  {"per-channel", Granularity::per_channel},
@@ -53,16 +57,32 @@ T value_in(const Named<T> (&names)[N], std::string_view text, std::string_view w
   fail(ErrorKind::bad_argument, "'{}' is no {}; there are {}", text, what, all);
 }
 
-Recipe uniform(Precision precision, int bits = 8, bool fallback = false) {
-  Recipe recipe{.base = {.precision = precision, .weight_bits = bits}, .fallback = fallback};
+/// Smaller weights gain little and keep their accuracy (TFLite's converter has the same limit).
+constexpr int64_t kSmallWeights = 1024;
+
+Recipe float_compute(Precision precision, int bits = 8) {
+  return {
+      .base = {.precision = precision, .weight_bits = bits, .min_weight_elements = kSmallWeights},
+      .io = IoType::float32,
+      .fallback = true};
+}
+
+Recipe integer_compute(Precision precision, IoType io) {
+  return {.base = {.precision = precision}, .io = io};
+}
+
+/// As TFLite's converter does it, inputs and outputs stay float.
+Recipe with_fallback(Precision precision) {
+  Recipe recipe = integer_compute(precision, IoType::float32);
+  recipe.fallback = true;
   return recipe;
 }
 
-/// Small weights gain nothing and keep their accuracy (TFLite's converter: 1024 elements).
-Recipe with_small_weights(Recipe recipe) {
-  recipe.base.min_weight_elements = 1024;
-  recipe.fallback = true;
-  recipe.io = IoType::float32;
+Recipe int4_weights() {
+  Recipe recipe = integer_compute(Precision::int8, IoType::int8);
+  recipe.base.weight_bits = 4;
+  recipe.base.weight_range = WeightRange::mse;
+  recipe.base.min_weight_elements = kSmallWeights;
   return recipe;
 }
 
@@ -72,22 +92,17 @@ struct Scheme {
 };
 
 const Scheme kSchemes[] = {
-    {"none", [] { return with_small_weights(uniform(Precision::float32)); }},
-    {"float16",
-     [] {
-       Recipe recipe = with_small_weights(uniform(Precision::float16));
-       recipe.base.min_weight_elements = 0;
-       return recipe;
-     }},
-    {"dynamic", [] { return with_small_weights(uniform(Precision::dynamic)); }},
-    {"dynamic-int4", [] { return with_small_weights(uniform(Precision::dynamic, 4)); }},
-    {"weight-only-int8", [] { return with_small_weights(uniform(Precision::weight_only)); }},
-    {"weight-only-int4", [] { return with_small_weights(uniform(Precision::weight_only, 4)); }},
-    {"int8", [] { return uniform(Precision::int8); }},
-    {"int8-float-fallback", [] { return uniform(Precision::int8, 8, true); }},
-    {"int16x8", [] { return uniform(Precision::int16x8); }},
-    {"int16x8-float-fallback", [] { return uniform(Precision::int16x8, 8, true); }},
-    {"int4", [] { return uniform(Precision::int8, 4); }},
+    {"none", [] { return float_compute(Precision::float32); }},
+    {"float16", [] { return float_compute(Precision::float16); }},
+    {"dynamic", [] { return float_compute(Precision::dynamic); }},
+    {"dynamic-int4", [] { return float_compute(Precision::dynamic, 4); }},
+    {"weight-only-int8", [] { return float_compute(Precision::weight_only); }},
+    {"weight-only-int4", [] { return float_compute(Precision::weight_only, 4); }},
+    {"int8", [] { return integer_compute(Precision::int8, IoType::int8); }},
+    {"int8-float-fallback", [] { return with_fallback(Precision::int8); }},
+    {"int16x8", [] { return integer_compute(Precision::int16x8, IoType::int16); }},
+    {"int16x8-float-fallback", [] { return with_fallback(Precision::int16x8); }},
+    {"int4", int4_weights},
 };
 
 /// Names of the project-folder workflow.
@@ -192,6 +207,12 @@ OpConfig config_of(const Recipe& recipe, const Graph& graph, OpId op) {
     if (matches(rule, graph, graph.op(op))) override_with(rule, config);
   }
   return config;
+}
+
+bool has_precision_rule(const Recipe& recipe, const Graph& graph, OpId op) {
+  return std::any_of(recipe.rules.begin(), recipe.rules.end(), [&](const OpRule& rule) {
+    return rule.precision && matches(rule, graph, graph.op(op));
+  });
 }
 
 bool needs_calibration(const Recipe& recipe) {

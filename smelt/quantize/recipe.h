@@ -10,10 +10,12 @@
 namespace smelt {
 
 /// Element type of the quantized model's inputs and outputs, where the float model has floats.
+/// Where the ops inside want another type, QUANTIZE and DEQUANTIZE ops convert.
 enum class IoType {
-  int8,     ///< as the ops inside want it (int16 in int16x8 models)
-  uint8,    ///< the same scale, zero point 128 higher; a QUANTIZE op converts
-  float32,  ///< a QUANTIZE op behind each input, a DEQUANTIZE op before each output
+  int8,
+  uint8,  ///< the scale of int8, zero point 128 higher
+  int16,  ///< symmetric
+  float32,
 };
 
 /// How an op computes.
@@ -53,13 +55,14 @@ enum class WeightRange {
 /// What is wanted of one op. Names in recipes: those of the fields.
 struct OpConfig {
   Precision precision = Precision::int8;
-  int weight_bits = 8;  ///< 8 or 4; where an op has no int4 kernel, its weights get 8
+  int weight_bits = 8;  ///< 8 or 4; where an op has no int4 kernel, its weights get 8 bits
   Granularity granularity = Granularity::automatic;
   int block_size = 0;  ///< 32, 64, 128 or 256 where blockwise
   RangeMethod ranges = RangeMethod::mse;
   double percentile = 99.99;
   WeightRange weight_range = WeightRange::minmax;
-  int64_t min_weight_elements = 0;  ///< smaller weights stay float32 (not in int8 and int16x8)
+  /// Smaller weights stay float32 (dynamic, weight_only) or get 8 bits (int8 with int4 weights).
+  int64_t min_weight_elements = 0;
 
   bool operator==(const OpConfig&) const = default;
 };
@@ -104,6 +107,9 @@ const std::vector<std::string>& scheme_names();
 
 /// What the recipe wants of an op. bad_argument where a pattern is no regular expression.
 OpConfig config_of(const Recipe& recipe, const Graph& graph, OpId op);
+
+/// Whether a rule, and not the base alone, decides about the precision of an op.
+bool has_precision_rule(const Recipe& recipe, const Graph& graph, OpId op);
 
 /// Whether any op could need ranges of activations, so that calibration is needed.
 bool needs_calibration(const Recipe& recipe);

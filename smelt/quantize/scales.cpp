@@ -38,11 +38,17 @@ Quantization asymmetric_int8(float min, float max) {
       scale, static_cast<int64_t>(std::round(std::clamp(zero, -128.0f, 127.0f))));
 }
 
-float symmetric_int8_scale(float max_abs) {
+Quantization activation_scale(DataType type, float min, float max) {
+  if (type == DataType::int8) return asymmetric_int8(min, max);
+  return Quantization::per_tensor(symmetric_scale(std::max(std::abs(min), std::abs(max)), 32767),
+                                  0);
+}
+
+float symmetric_scale(float max_abs, int largest) {
   const double high = 2.0 * max_abs > kSmallestRange ? max_abs : kSmallestRange / 2;
   const float half = static_cast<float>(high);
-  const float scale = (half + half) / 254;
-  return std::isfinite(scale) ? scale : half / 127;
+  const float scale = (half + half) / static_cast<float>(2 * largest);
+  return std::isfinite(scale) ? scale : half / static_cast<float>(largest);
 }
 
 float bias_scale(float input_scale, float weight_scale) {
@@ -68,7 +74,7 @@ std::vector<float> max_abs(std::span<const float> values, const Shape& shape, in
 }
 
 std::vector<int8_t> to_int8(std::span<const float> values, const Shape& shape,
-                            const Quantization& q) {
+                            const Quantization& q, int low, int high) {
   const SliceIndex slice(shape, q.axis, q.scale.size());
   std::vector<float> inverse(q.scale.size()), zero(q.scale.size());
   for (size_t i = 0; i < q.scale.size(); ++i) {
@@ -79,17 +85,35 @@ std::vector<int8_t> to_int8(std::span<const float> values, const Shape& shape,
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t s = slice(i);
     const float stored = std::round(values[i] * inverse[s] + zero[s]);
-    result[i] = static_cast<int8_t>(std::clamp(stored, -128.0f, 127.0f));
+    result[i] =
+        static_cast<int8_t>(std::clamp(stored, static_cast<float>(low), static_cast<float>(high)));
   }
   return result;
 }
 
-std::vector<int32_t> to_int32(std::span<const float> values, const Quantization& q) {
-  constexpr double kMax = std::numeric_limits<int32_t>::max();
-  std::vector<int32_t> result(values.size());
+template <class T>
+std::vector<T> to_bias(std::span<const float> values, const Quantization& q) {
+  constexpr double kMax = static_cast<double>(std::numeric_limits<T>::max());
+  std::vector<T> result(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const double scale = q.scale[q.scale.size() == 1 ? 0 : i];
-    result[i] = static_cast<int32_t>(std::clamp(std::round(values[i] / scale), -kMax, kMax));
+    const double steps = std::round(values[i] / scale);
+    // The largest int64 is no double: the one above it must not be converted.
+    result[i] = steps >= kMax    ? std::numeric_limits<T>::max()
+                : steps <= -kMax ? -std::numeric_limits<T>::max()
+                                 : static_cast<T>(steps);
+  }
+  return result;
+}
+
+template std::vector<int32_t> to_bias(std::span<const float>, const Quantization&);
+template std::vector<int64_t> to_bias(std::span<const float>, const Quantization&);
+
+std::vector<int16_t> to_int16(std::span<const float> values, const Quantization& q) {
+  std::vector<int16_t> result(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const float steps = std::round(values[i] / q.scale[0]);
+    result[i] = static_cast<int16_t>(std::clamp(steps, -32767.0f, 32767.0f));
   }
   return result;
 }

@@ -15,8 +15,13 @@ namespace smelt {
 /// than 1e-6 is widened by that much on both sides, so that no scale is 0.
 Quantization asymmetric_int8(float min, float max);
 
-/// Scale of int8 values in [-127, 127] that cover [-max_abs, max_abs]; never 0.
-float symmetric_int8_scale(float max_abs);
+/// The scale of activations of type int8 (asymmetric_int8) or int16: symmetric in [-32767, 32767]
+/// over the larger side of [min, max].
+Quantization activation_scale(DataType type, float min, float max);
+
+/// Scale of integers in [-largest, largest] (127: int8, 7: int4, 32767: int16) that cover
+/// [-max_abs, max_abs]; never 0.
+float symmetric_scale(float max_abs, int largest);
 
 /// Scale of an int32 bias: input scale times weight scale.
 float bias_scale(float input_scale, float weight_scale);
@@ -29,12 +34,17 @@ float widened_weight_scale(float max_abs_bias, float input_scale, float weight_s
 std::vector<float> max_abs(std::span<const float> values, const Shape& shape, int axis);
 
 /// round(value * (1 / scale) + zero_point) with the scale of the value's slice of q.axis, ties away
-/// from zero, clamped to [-128, 127]. Weights in the range that their symmetric scale was made for
+/// from zero, clamped to [low, high]. Weights in the range that their symmetric scale was made for
 /// stay in [-127, 127].
 std::vector<int8_t> to_int8(std::span<const float> values, const Shape& shape,
-                            const Quantization& q);
+                            const Quantization& q, int low = -128, int high = 127);
 
-/// round(value / scale), one scale or one per value, ties away from zero, clamped to int32.
-std::vector<int32_t> to_int32(std::span<const float> values, const Quantization& q);
+/// round(value / scale), one scale or one per value, ties away from zero, clamped to T, which is
+/// int32_t or int64_t.
+template <class T>
+std::vector<T> to_bias(std::span<const float> values, const Quantization& q);
+
+/// round(value / scale) of a constant with zero point 0, clamped to [-32767, 32767].
+std::vector<int16_t> to_int16(std::span<const float> values, const Quantization& q);
 
 }  // namespace smelt

@@ -28,9 +28,9 @@ TEST(AsymmetricInt8, DegenerateRangesKeepAScale) {
 }
 
 TEST(SymmetricInt8, LargestValueBecomes127) {
-  EXPECT_FLOAT_EQ(symmetric_int8_scale(2.54f), 0.02f);
-  EXPECT_GT(symmetric_int8_scale(0), 0);
-  EXPECT_TRUE(std::isfinite(symmetric_int8_scale(std::numeric_limits<float>::max())));
+  EXPECT_FLOAT_EQ(symmetric_scale(2.54f, 127), 0.02f);
+  EXPECT_GT(symmetric_scale(0, 127), 0);
+  EXPECT_TRUE(std::isfinite(symmetric_scale(std::numeric_limits<float>::max(), 127)));
 }
 
 TEST(WidenedWeightScale, KeepsTheBiasInHalfOfInt32) {
@@ -38,7 +38,7 @@ TEST(WidenedWeightScale, KeepsTheBiasInHalfOfInt32) {
   const float widened = widened_weight_scale(1000.0f, 1e-6f, 1e-6f);
   EXPECT_GT(widened, 1e-6f);
   const Quantization bias = Quantization::per_tensor(bias_scale(1e-6f, widened), 0);
-  EXPECT_NEAR(to_int32(std::vector<float>{1000}, bias)[0], 1 << 30, 1 << 8);
+  EXPECT_NEAR(to_bias<int32_t>(std::vector<float>{1000}, bias)[0], 1 << 30, 1 << 8);
 }
 
 TEST(MaxAbs, PerSliceOfAnyAxis) {
@@ -64,7 +64,7 @@ TEST(ToInt8, UsesTheScaleOfTheSlice) {
 
 TEST(ToInt8, SymmetricWeightsStayAboveMinus128) {
   for (const float largest : {0.1f, 0.3f, 0.7f, 1.7f, 123.456f, 3e-7f}) {
-    const Quantization q = Quantization::per_tensor(symmetric_int8_scale(largest), 0);
+    const Quantization q = Quantization::per_tensor(symmetric_scale(largest, 127), 0);
     const auto stored = to_int8(std::vector<float>{-largest, largest}, {2}, q);
     EXPECT_GE(stored[0], -127) << largest;
     EXPECT_EQ(stored[0], -stored[1]);
@@ -73,8 +73,8 @@ TEST(ToInt8, SymmetricWeightsStayAboveMinus128) {
 
 TEST(ToInt32, OneScaleOrOnePerValue) {
   const std::vector<float> values{1, -1};
-  EXPECT_EQ(to_int32(values, Quantization::per_tensor(0.5f, 0)), (std::vector<int32_t>{2, -2}));
-  EXPECT_EQ(to_int32(values, {.scale = {0.25f, 1e-12f}, .zero_point = {0, 0}}),
+  EXPECT_EQ(to_bias<int32_t>(values, Quantization::per_tensor(0.5f, 0)), (std::vector<int32_t>{2, -2}));
+  EXPECT_EQ(to_bias<int32_t>(values, {.scale = {0.25f, 1e-12f}, .zero_point = {0, 0}}),
             (std::vector<int32_t>{4, -std::numeric_limits<int32_t>::max()}));
 }
 

@@ -22,8 +22,11 @@ Range hull(const Range& a, const Range& b) {
 /// Groups of tensors that share a scale (union-find over tensor ids).
 class Ties {
  public:
-  Ties(const Graph& graph, const RangeOf& range, const ClipOf& clip)
-      : graph_(graph), range_(range), clip_(clip) {
+  Ties(const Graph& graph, const ScaleDomain& domain, const RangeOf& range, const ClipOf& clip)
+      : graph_(graph), type_(domain.type), range_(range), clip_(clip) {
+    for (const OpId id : graph.ops()) {
+      if (domain.holds(id)) ops_.push_back(id);
+    }
     const std::vector<TensorId> ids = graph.tensors();
     parent_.resize(ids.empty() ? 0 : static_cast<size_t>(ids.back().value) + 1);
     std::iota(parent_.begin(), parent_.end(), 0);
@@ -32,9 +35,9 @@ class Ties {
   std::map<TensorId, Quantization> run() {
     // An op with one operand hands its scale on, fixed ones too, so these come first: an op with
     // several operands must know which of them are fixed.
-    for (const OpId id : graph_.ops()) fix(graph_.op(id));
-    for (const OpId id : graph_.ops()) tie_single(graph_.op(id));
-    for (const OpId id : graph_.ops()) tie_several(graph_.op(id));
+    for (const OpId id : ops_) fix(graph_.op(id));
+    for (const OpId id : ops_) tie_single(graph_.op(id));
+    for (const OpId id : ops_) tie_several(graph_.op(id));
     return scales();
   }
 
@@ -69,8 +72,14 @@ class Ties {
     if (!rule(op).supported || rule(op).output != OutputScale::fixed) return;
     for (const TensorId id : op.outputs) {
       if (!is_float(graph_, id)) continue;
-      fixed_[root(id)] = Quantization::per_tensor(rule(op).fixed_scale, rule(op).fixed_zero);
+      fixed_[root(id)] = fixed_scale(rule(op));
     }
+  }
+
+  /// int16 results of fixed range cover [-1, 1] (operator_property.cc, restricted_value_int16).
+  Quantization fixed_scale(const QuantizationRule& rule) const {
+    if (type_ == DataType::int16) return Quantization::per_tensor(1.0f / 32768, 0);
+    return Quantization::per_tensor(rule.fixed_scale, rule.fixed_zero);
   }
 
   static bool shares_scale(const Op& op) {
@@ -127,7 +136,8 @@ class Ties {
       const Range range = range_(op.inputs[index]);
       const float scale = shared->scale[0];
       const float zero = static_cast<float>(shared->zero_point[0]);
-      if (range.min < (-128 - zero) * scale || range.max > (127 - zero) * scale) {
+      const float steps = type_ == DataType::int16 ? 32768 : 128;
+      if (range.min < (-steps - zero) * scale || range.max > (steps - 1 - zero) * scale) {
         return std::nullopt;
       }
     }
@@ -135,13 +145,7 @@ class Ties {
   }
 
   std::map<TensorId, Quantization> scales() {
-    std::vector<TensorId> order;
-    for (const TensorId id : graph_.inputs()) order.push_back(id);
-    for (const OpId id : graph_.ops()) {
-      const std::vector<TensorId> ids = results(graph_.op(id));
-      order.insert(order.end(), ids.begin(), ids.end());
-    }
-    std::erase_if(order, [&](TensorId id) { return !is_float(graph_, id); });
+    const std::vector<TensorId> order = touched();
     const std::map<int, Range> ranges = group_ranges(order);
     const std::map<int, float> widths = least_widths();
     std::map<TensorId, Quantization> scales;
@@ -154,9 +158,28 @@ class Ties {
       const auto width = widths.find(root(id));
       const Range range =
           widened(ranges.at(root(id)), width == widths.end() ? 0.0f : width->second);
-      scales[id] = asymmetric_int8(range.min, range.max);
+      scales[id] = activation_scale(type_, range.min, range.max);
     }
     return scales;
+  }
+
+  /// Float tensors that the ops read or compute, in the order of the graph.
+  std::vector<TensorId> touched() const {
+    std::set<TensorId> ids;
+    for (const OpId id : ops_) {
+      const Op& op = graph_.op(id);
+      for (const size_t index : float_operands(graph_, op).computed) ids.insert(op.inputs[index]);
+      for (const TensorId result : results(op)) ids.insert(result);
+    }
+    std::vector<TensorId> order;
+    const auto take = [&](TensorId id) {
+      if (ids.erase(id) > 0) order.push_back(id);
+    };
+    for (const TensorId id : graph_.inputs()) take(id);
+    for (const OpId id : graph_.ops()) {
+      for (const TensorId result : graph_.op(id).outputs) take(result);
+    }
+    return order;
   }
 
   /// Integer softmax multiplies differences by beta * scale * 2^26, which must be more than 1
@@ -164,7 +187,8 @@ class Ties {
   std::map<int, float> least_widths() {
     constexpr float kWidth = 255 * 2.0f / (1 << 26);
     std::map<int, float> widths;
-    for (const OpId id : graph_.ops()) {
+    if (type_ != DataType::int8) return widths;
+    for (const OpId id : ops_) {
       const Op& op = graph_.op(id);
       float beta = 1;
       if (const auto* softmax = std::get_if<SoftmaxAttributes>(&op.attributes)) {
@@ -204,6 +228,8 @@ class Ties {
   }
 
   const Graph& graph_;
+  DataType type_;
+  std::vector<OpId> ops_;
   const RangeOf& range_;
   const ClipOf& clip_;
   std::vector<int> parent_;
@@ -223,9 +249,9 @@ FloatOperands float_operands(const Graph& graph, const Op& op) {
   return operands;
 }
 
-std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range,
-                                               const ClipOf& clip) {
-  return Ties(graph, range, clip).run();
+std::map<TensorId, Quantization> choose_scales(const Graph& graph, const ScaleDomain& domain,
+                                               const RangeOf& range, const ClipOf& clip) {
+  return Ties(graph, domain, range, clip).run();
 }
 
 }  // namespace smelt

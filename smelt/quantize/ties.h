@@ -21,11 +21,17 @@ using RangeOf = std::function<Range(TensorId)>;
 /// count are not among them.
 using ClipOf = std::function<Range(const std::vector<TensorId>& tensors, const Range& whole)>;
 
-/// int8 scale and zero point of every float input and result of the graph. Tensors that an op moves
-/// values between get the same one (see make_plan); a tensor of fixed scale keeps it. `clip` is not
-/// asked where a constant shares the scale.
-std::map<TensorId, Quantization> choose_scales(const Graph& graph, const RangeOf& range,
-                                               const ClipOf& clip);
+/// The ops that compute with activations of one integer type, int8 or int16.
+struct ScaleDomain {
+  DataType type = DataType::int8;
+  std::function<bool(OpId)> holds;
+};
+
+/// Scale and zero point, in the domain's type, of every float tensor that its ops read or compute,
+/// constants aside. Tensors that an op moves values between get the same one (see make_plan); a
+/// tensor of fixed scale keeps it. `clip` is not asked where a constant shares the scale.
+std::map<TensorId, Quantization> choose_scales(const Graph& graph, const ScaleDomain& domain,
+                                               const RangeOf& range, const ClipOf& clip);
 
 /// The operands of an op that are float32: computed ones, and constants.
 struct FloatOperands {
