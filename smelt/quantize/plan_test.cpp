@@ -187,7 +187,7 @@ TEST(Plan, RefusesWhatHasNoInt8FormInOneMessage) {
       message_of(ErrorKind::unsupported, [&] { make_plan(model, made_up_stats(model.main())); });
   EXPECT_THAT(message, HasSubstr("op 0 GELU (layer act1)"));
   EXPECT_THAT(message, HasSubstr("op 2 COS (layer act3)"));
-  EXPECT_THAT(message, HasSubstr("keep the model in float"));
+  EXPECT_THAT(message, HasSubstr("Keep the layers in float"));
   EXPECT_THAT(message, testing::Not(HasSubstr("act2")));
 }
 
