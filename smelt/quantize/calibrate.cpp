@@ -24,6 +24,9 @@ struct WorkerStats {
   explicit WorkerStats(size_t size) : tensors(size), first_bad_sample(size, kNever) {}
 };
 
+/// Ranges by tensor id and sample. Every sample is written once, so that workers can share it.
+using SampleRanges = std::vector<std::vector<Range>>;
+
 bool is_observed(const Graph& graph, TensorId id) {
   return id && graph.tensor(id).type == DataType::float32 && !graph.tensor(id).is_constant;
 }
@@ -51,7 +54,21 @@ void count_values(std::span<const float> values, int samples, int64_t channels,
   histogram.add(some);
 }
 
-void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, WorkerStats& worker) {
+/// Widens `seen` by the values of all samples, one after the other. False for NaN and infinities.
+bool observe_samples(std::span<const float> values, int samples, std::span<Range> ranges,
+                     TensorStats& seen) {
+  const size_t size = values.size() / static_cast<size_t>(samples);
+  for (int s = 0; s < samples; ++s) {
+    TensorStats sample;
+    if (!observe(values.subspan(static_cast<size_t>(s) * size, size), sample)) return false;
+    merge(sample, seen);
+    ranges[static_cast<size_t>(s)] = {sample.min, sample.max};
+  }
+  return is_normal(seen.min) && is_normal(seen.max);
+}
+
+void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, SampleRanges& ranges,
+                    WorkerStats& worker) {
   if (!is_observed(args.interpreter.program().graph(), id)) return;
   const std::span<const uint8_t> bytes = args.bytes(id);
   const std::span<const float> values{reinterpret_cast<const float*>(bytes.data()),
@@ -59,7 +76,10 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, Wo
   const size_t index = static_cast<size_t>(id.value);
   if (index >= worker.tensors.size()) return;  // added by the program, not by the model
   TensorStats& seen = worker.tensors[index];
-  if (observe(values, seen) && is_normal(seen.min) && is_normal(seen.max)) {
+  const std::span<Range> by_sample =
+      std::span(ranges[index])
+          .subspan(static_cast<size_t>(args.first_sample), static_cast<size_t>(args.samples));
+  if (observe_samples(values, args.samples, by_sample, seen)) {
     const Shape& shape = args.interpreter.program().graph().tensor(id).shape;
     const int64_t channels = shape.rank() > 0 ? std::max(shape[shape.rank() - 1], 1) : 1;
     if (histograms && !values.empty()) count_values(values, args.samples, channels, seen.histogram);
@@ -72,11 +92,12 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, Wo
   worker.first_bad_sample[index] = std::min(worker.first_bad_sample[index], sample);
 }
 
-void observe_step(const SampleHookArgs& args, bool histograms, WorkerStats& worker) {
+void observe_step(const SampleHookArgs& args, bool histograms, SampleRanges& ranges,
+                  WorkerStats& worker) {
   const Program& program = args.interpreter.program();
   const auto& ids = args.step < 0 ? program.graph().inputs()
                                   : program.steps()[static_cast<size_t>(args.step)].outputs;
-  for (const TensorId id : ids) observe_tensor(args, id, histograms, worker);
+  for (const TensorId id : ids) observe_tensor(args, id, histograms, ranges, worker);
 }
 
 /// The first tensor in execution order, so that the message names where the trouble begins.
@@ -137,8 +158,9 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
                        .progress = options.progress,
                        .stage = "calibrating"};
   std::vector<WorkerStats> workers(static_cast<size_t>(run.threads), WorkerStats(id_count(graph)));
+  SampleRanges ranges(id_count(graph), std::vector<Range>(static_cast<size_t>(chosen->size())));
   run.hook = [&](const SampleHookArgs& args) {
-    observe_step(args, options.histograms, workers[static_cast<size_t>(args.worker)]);
+    observe_step(args, options.histograms, ranges, workers[static_cast<size_t>(args.worker)]);
   };
   const auto program = prepare_for_samples(model, chosen->size(), run);
   run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),
@@ -151,10 +173,13 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
     for (const WorkerStats& worker : workers) {
       merge(worker.tensors[static_cast<size_t>(id.value)], tensor);
     }
+    if (tensor.count > 0) tensor.by_sample = std::move(ranges[static_cast<size_t>(id.value)]);
     // What depends on shapes alone was computed once, before the first sample.
     if (!program->graph().contains(id)) continue;
     const Tensor& prepared = program->graph().tensor(id);
-    if (prepared.is_constant) observe(prepared.data.as<float>(), tensor);
+    if (!prepared.is_constant) continue;
+    observe(prepared.data.as<float>(), tensor);
+    tensor.by_sample.assign(static_cast<size_t>(stats.samples), {tensor.min, tensor.max});
   }
   return stats;
 }

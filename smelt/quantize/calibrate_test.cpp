@@ -62,7 +62,28 @@ TEST(Calibrate, DoesNotDependOnThreads) {
     EXPECT_EQ(stats.count, four.tensors.at(id).count);
     EXPECT_EQ(stats.min, four.tensors.at(id).min);
     EXPECT_EQ(stats.max, four.tensors.at(id).max);
+    EXPECT_EQ(stats.by_sample, four.tensors.at(id).by_sample);
   }
+}
+
+TEST(Calibrate, KnowsTheRangeOfEachSample) {
+  const Model model = small_classifier();
+  std::vector<float> values(30 * 108, 0.5f);
+  for (size_t sample = 0; sample < 30; ++sample) {
+    values[sample * 108 + sample] = static_cast<float>(sample + 1);
+    values[sample * 108 + 50] = -static_cast<float>(sample);
+  }
+  ArrayDatasetParts parts{.name = "ramp"};
+  parts.inputs.emplace_back(
+      Array{.type = DataType::float32, .shape = {30, 6, 6, 3}, .data = Buffer::of(values)});
+  const Stats stats = calibrate(model, make_array_dataset(std::move(parts)));
+  const TensorStats& image = stats.tensors.at(find_tensor(model.main(), "image"));
+  ASSERT_EQ(image.by_sample.size(), 30u);
+  for (size_t sample = 0; sample < 30; ++sample) {
+    EXPECT_EQ(image.by_sample[sample].max, static_cast<float>(sample + 1));
+    EXPECT_EQ(image.by_sample[sample].min, sample == 0 ? 0.5f : -static_cast<float>(sample));
+  }
+  EXPECT_EQ(image.max, 30);
 }
 
 TEST(Calibrate, TakesAsManySamplesAsAsked) {

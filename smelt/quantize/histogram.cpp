@@ -68,7 +68,7 @@ int64_t Histogram::zeros() const {
 
 template <class F>
 void Histogram::for_each_bin(F&& f) const {
-  const double width = std::ldexp(1.0, exponent_);
+  const double width = bin_width();
   for (size_t i = 0; i < bins_.size(); ++i) {
     if (bins_[i] == 0) continue;
     f((static_cast<double>(i) - kSide + 0.5) * width, static_cast<double>(bins_[i]));
@@ -83,6 +83,33 @@ double Histogram::clamp_error(double low, double high, double step) const {
     sum += times * (beyond * beyond + inside);
   });
   return count_ > 0 ? sum / static_cast<double>(count_) : 0;
+}
+
+double Histogram::bin_width() const { return std::ldexp(1.0, exponent_); }
+
+double Histogram::mean() const {
+  double sum = 0;
+  for_each_bin([&](double value, double times) { sum += times * value; });
+  return count_ > 0 ? sum / static_cast<double>(count_) : 0;
+}
+
+double Histogram::quantile(double share) const {
+  const double wanted = share * static_cast<double>(count_);
+  const int64_t exact_zeros = zeros();
+  double below = 0;
+  for (size_t i = 0; i < bins_.size(); ++i) {
+    const double left = static_cast<double>(i) - kSide;
+    if (i == kSide && exact_zeros > 0) {
+      below += static_cast<double>(exact_zeros);
+      if (wanted <= below) return 0;
+    }
+    const double here = static_cast<double>(bins_[i]);
+    if (here > 0 && wanted <= below + here) {
+      return (left + std::max(0.0, wanted - below) / here) * bin_width();
+    }
+    below += here;
+  }
+  return 0;
 }
 
 double Histogram::variance() const {

@@ -25,7 +25,16 @@ class Histogram {
   /// [low, high]: step^2 / 12 inside (0 itself is exact), the distance from the bin's centre to the
   /// limit outside.
   double clamp_error(double low, double high, double step) const;
-  double variance() const;  ///< 0 where nothing was added
+  double mean() const;      ///< 0 where nothing was added
+  double variance() const;  ///< likewise
+
+  /// The value that a share of all values lies below, to the width of a bin; 0 where nothing was
+  /// added. share in [0, 1].
+  double quantile(double share) const;
+
+  double bin_width() const;
+  /// Values in [(i - kSide) * width, (i + 1 - kSide) * width); empty, or 2 * kSide of them.
+  std::span<const int64_t> bins() const { return bins_; }
 
  private:
   /// Calls f(centre of the bin, values in it) for every bin that holds any.

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "smelt/ir/ids.h"
 #include "smelt/quantize/histogram.h"
+#include "smelt/quantize/range.h"
 
 namespace smelt {
 
@@ -14,6 +16,8 @@ struct TensorStats {
   float min = 0;
   float max = 0;
   Histogram histogram;  ///< of evenly spaced values, see calibrate; empty where not asked for
+  /// Range in each sample, in the order of samples; empty where never reached.
+  std::vector<Range> by_sample;
 };
 
 /// By tensor of the float model's main graph: its float inputs and all float results.

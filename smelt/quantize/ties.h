@@ -5,14 +5,9 @@
 #include <vector>
 
 #include "smelt/ir/graph.h"
+#include "smelt/quantize/range.h"
 
 namespace smelt {
-
-/// Lowest and highest real value.
-struct Range {
-  float min = 0;
-  float max = 0;
-};
 
 /// The observed range of a float input or result, or the range of a float constant; may throw.
 using RangeOf = std::function<Range(TensorId)>;
