@@ -102,14 +102,19 @@ class Planner {
 
   Range clip(DataType type, const std::vector<TensorId>& tensors, const Range& whole) const {
     const OpConfig& config = config_of_producer(tensors.front());
-    // With 16 bits there are steps enough for the whole range.
-    if (config.ranges == RangeMethod::minmax || type == DataType::int16) return whole;
-    std::vector<const Histogram*> histograms;
+    if (config.ranges == RangeMethod::minmax) return whole;
+    // With 16 bits there are steps enough for the whole range: only what was asked for is cut off.
+    const bool by_error =
+        config.ranges == RangeMethod::mse || config.ranges == RangeMethod::entropy;
+    if (type == DataType::int16 && by_error) return whole;
+    std::vector<const TensorStats*> seen;
     for (const TensorId id : tensors) {
       if (graph_.is_input(id) || graph_.is_output(id)) return whole;
-      histograms.push_back(&stats_.tensors.at(id).histogram);
+      seen.push_back(&stats_.tensors.at(id));
     }
-    return least_error_range(histograms, {std::min(whole.min, 0.0f), std::max(whole.max, 0.0f)});
+    const Range with_zero{std::min(whole.min, 0.0f), std::max(whole.max, 0.0f)};
+    return clipped_range(config, seen, with_zero,
+                         type == DataType::int16 ? kInt16Levels : kInt8Levels);
   }
 
   /// A tensor is stored as its producer computes it, an input as all its readers want it, or in

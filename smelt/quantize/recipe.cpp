@@ -61,10 +61,12 @@ T value_in(const Named<T> (&names)[N], std::string_view text, std::string_view w
 constexpr int64_t kSmallWeights = 1024;
 
 Recipe float_compute(Precision precision, int bits = 8) {
-  return {
-      .base = {.precision = precision, .weight_bits = bits, .min_weight_elements = kSmallWeights},
-      .io = IoType::float32,
-      .fallback = true};
+  return {.base = {.precision = precision,
+                   .weight_bits = bits,
+                   .weight_range = bits == 4 ? WeightRange::mse : WeightRange::minmax,
+                   .min_weight_elements = kSmallWeights},
+          .io = IoType::float32,
+          .fallback = true};
 }
 
 Recipe integer_compute(Precision precision, IoType io) {

@@ -6,6 +6,7 @@
 #include "smelt/base/half.h"
 #include "smelt/ops/precision.h"
 #include "smelt/quantize/scales.h"
+#include "smelt/quantize/weight_range.h"
 
 namespace smelt {
 namespace {
@@ -16,8 +17,8 @@ int largest_integer(int bits) { return bits == 4 ? 7 : 127; }
 
 DataType integer_type(int bits) { return bits == 4 ? DataType::int4 : DataType::int8; }
 
-std::vector<float> scales_of(const Tensor& weights, int axis, int bits) {
-  std::vector<float> scale = max_abs(values_of(weights), weights.shape, axis);
+std::vector<float> scales_of(const Tensor& weights, int axis, int bits, WeightRange range) {
+  std::vector<float> scale = weight_reach(values_of(weights), weights.shape, axis, bits, range);
   for (float& s : scale) s = symmetric_scale(s, largest_integer(bits));
   return scale;
 }
@@ -46,9 +47,8 @@ float block_scale(float scale) {
 }
 
 TensorPlan block_weights(const Tensor& weights, const OpConfig& config) {
-  const int32_t blocks = weights.shape.back() / config.block_size;
-  const Shape rows_of_blocks{weights.shape[0] * blocks, config.block_size};
-  std::vector<float> scale = max_abs(values_of(weights), rows_of_blocks, 0);
+  std::vector<float> scale = weight_reach_blocks(values_of(weights), weights.shape,
+                                                 config.block_size, 4, config.weight_range);
   for (float& s : scale) s = block_scale(symmetric_scale(s, largest_integer(4)));
   return {weights.name, DataType::int4, symmetric(std::move(scale), 0), config.block_size};
 }
@@ -68,7 +68,7 @@ TensorPlan integer_weights(const Op& op, const Tensor& weights, int axis, const 
                     has_int4_kernel(op.type);
   const int bits = int4 ? 4 : 8;
   if (one_scale(op, bits, config)) axis = -1;
-  std::vector<float> scale = scales_of(weights, axis, bits);
+  std::vector<float> scale = scales_of(weights, axis, bits, config.weight_range);
   if (bias && config.precision == Precision::int8) {
     const std::span<const float> values = values_of(*bias);
     if (scale.size() > 1 && scale.size() != values.size()) {
@@ -98,7 +98,7 @@ TensorPlan hybrid_weights(const Op& op, const Tensor& weights, int axis, const O
       (op.type == OpType::batch_matmul || op.type == OpType::embedding_lookup);
   if (config.granularity == Granularity::per_tensor || kernel_knows_one) axis = -1;
   return {weights.name, integer_type(config.weight_bits),
-          symmetric(scales_of(weights, axis, config.weight_bits), axis)};
+          symmetric(scales_of(weights, axis, config.weight_bits, config.weight_range), axis)};
 }
 
 std::optional<TensorPlan> float16_constant(const Tensor& constant) {
