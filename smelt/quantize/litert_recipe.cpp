@@ -213,10 +213,13 @@ IoType io_of(const std::vector<Entry>& entries, std::string_view side) {
       fail(ErrorKind::unsupported, "{}: {} by name is not supported; regex must be .*", entry.where,
            side);
     }
-    const bool integer =
-        entry.mode.precision == Precision::int8 || entry.mode.precision == Precision::int16x8;
-    if (!integer && entry.mode.algorithm != kNone) continue;
-    type = !integer ? IoType::float32 : entry.is_unsigned ? IoType::uint8 : IoType::int8;
+    if (entry.mode.precision == Precision::int8) {
+      type = entry.is_unsigned ? IoType::uint8 : IoType::int8;
+    } else if (entry.mode.precision == Precision::int16x8) {
+      type = IoType::int16;
+    } else if (entry.mode.algorithm == kNone) {
+      type = IoType::float32;
+    }
   }
   return type;
 }

@@ -58,8 +58,7 @@ bool has_dataset(const JsonObject& json) {
 }
 
 IoType io_of(const JsonObject& json, std::string_view key) {
-  const std::string type = last_part(json.string_or(key, "float32"));
-  return parse_io_type(type == "int16" ? "int8" : type);  // int8: as the ops inside want it
+  return parse_io_type(last_part(json.string_or(key, "float32")));
 }
 
 std::string scheme_of(const JsonObject& json) {
