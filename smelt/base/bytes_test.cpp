@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "smelt/base/base64.h"
+
 namespace smelt {
 namespace {
 
@@ -52,6 +54,26 @@ TEST(Error, BrokenInvariantsAreInternal) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::internal);
   }
+}
+
+// The vectors of RFC 4648.
+TEST(Base64, IsThatOfTheStandard) {
+  const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : vectors) {
+    EXPECT_EQ(to_base64(as_bytes(bytes)), text);
+    EXPECT_EQ(from_base64(text), bytes);
+  }
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  EXPECT_EQ(from_base64(to_base64(as_bytes(all))), all);
+  EXPECT_EQ(from_base64("-_8"), from_base64("+/8="));
+  EXPECT_THROW(from_base64("Zm9v!"), Error);
 }
 
 }  // namespace

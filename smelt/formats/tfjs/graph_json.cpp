@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "smelt/base/base64.h"
 #include "smelt/formats/tensorflow/tensor_proto.h"
 
 namespace smelt::tfjs {
@@ -31,34 +32,12 @@ float read_float(const Json& json) {
   return json.get<float>();
 }
 
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
-}
-
 /// Bytes are in base64, or a list of numbers.
 std::string read_bytes(const Json& json) {
+  if (!json.is_array()) return from_base64(as_string(json, "a text"));
   std::string bytes;
-  if (json.is_array()) {
-    for (const Json& byte : json)
-      bytes += static_cast<char>(keras::as_integer(byte, 0, 255, "a byte"));
-    return bytes;
-  }
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : as_string(json, "a text")) {
-    if (c == '=') break;
-    const int digit = base64_digit(c);
-    if (digit < 0) fail(ErrorKind::bad_file, "a text is no base64");
-    bits = bits << 6 | static_cast<uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
+  for (const Json& byte : json) {
+    bytes += static_cast<char>(keras::as_integer(byte, 0, 255, "a byte"));
   }
   return bytes;
 }
