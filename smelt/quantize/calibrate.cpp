@@ -9,6 +9,7 @@
 #include "smelt/data/select.h"
 #include "smelt/ir/dump.h"
 #include "smelt/quantize/observe.h"
+#include "smelt/quantize/recurrent_stats.h"
 #include "smelt/run/dataset_inputs.h"
 
 namespace smelt {
@@ -137,10 +138,12 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
                        .progress = options.progress,
                        .stage = "calibrating"};
   std::vector<WorkerStats> workers(static_cast<size_t>(run.threads), WorkerStats(id_count(graph)));
+  const auto program = prepare_for_samples(model, chosen->size(), run);
+  RecurrentObserver recurrent(graph, workers.size());
   run.hook = [&](const SampleHookArgs& args) {
     observe_step(args, options.histograms, workers[static_cast<size_t>(args.worker)]);
+    recurrent.observe(args);
   };
-  const auto program = prepare_for_samples(model, chosen->size(), run);
   run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),
               [](int64_t, const SampleOutputs&) {});
   require_finite_results(graph, workers);
@@ -156,6 +159,7 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
     const Tensor& prepared = program->graph().tensor(id);
     if (prepared.is_constant) observe(prepared.data.as<float>(), tensor);
   }
+  recurrent.store(stats);
   return stats;
 }
 

@@ -16,7 +16,8 @@ struct TensorStats {
   Histogram histogram;  ///< of evenly spaced values, see calibrate; empty where not asked for
 };
 
-/// By tensor of the float model's main graph: its float inputs and all float results.
+/// By tensor of the float model's main graph: its float inputs and all float results; states and
+/// intermediates of recurrent ops (see RecurrentObserver).
 struct Stats {
   int64_t samples = 0;
   std::map<TensorId, TensorStats> tensors;
