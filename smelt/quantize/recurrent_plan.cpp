@@ -188,7 +188,7 @@ std::string lstm_obstacle(const Graph& graph, const Op& op, Precision precision)
 std::string svdf_obstacle(const Graph& graph, const Op& op, Precision precision) {
   if (precision == Precision::int16x8) return "TFLite Micro has no int16 kernel for it";
   const Activation activation = op.as<SvdfAttributes>().activation;
-  if (activation == Activation::tanh || activation == Activation::sigmoid) {
+  if (activation == Activation::tanh || activation == Activation::sign_bit) {
     return fmt::format("its int8 kernel has no activation {}", name(activation));
   }
   for (const size_t i : {kFeature, kTime, kSvdfBias}) {

@@ -4,6 +4,7 @@
 #include "smelt/quantize/quantize.h"
 #include "smelt/quantize/recurrent_models.h"
 #include "smelt/quantize/recurrent_stats.h"
+#include "smelt/quantize/scales.h"
 #include "smelt/run/dataset_inputs.h"
 #include "smelt/run/real_values.h"
 
@@ -103,7 +104,7 @@ TEST(RecurrentPlan, OptionalPartsOfLstm) {
     const DatasetPtr data = data_for(cell);
     const QuantizeResult result = quantize(lstm_model(cell), data, options("int8"));
     const Difference d = difference(oracle(cell, data), results(result.model, data));
-    EXPECT_LT(d.root_mean_square, 0.03);
+    EXPECT_LT(d.root_mean_square, 0.05);
     if (!cell.coupled && !cell.peephole && !cell.norm && !cell.projection) continue;
     EXPECT_THAT(message_of(ErrorKind::unsupported,
                            [&] { quantize(lstm_model(cell), data, options("int16x8")); }),
@@ -150,12 +151,55 @@ TEST(RecurrentPlan, ScalesOfLstm) {
   }
 }
 
+/// unidirectional_sequence_lstm_calibrated.bin and _quantized.bin of LiteRT's quantizer: ranges
+/// that its calibration recorded, and scales that it wrote.
+TEST(RecurrentPlan, ScalesOfTheConvertersModel) {
+  TestCell c{.inputs = 2, .cells = 2, .outputs = 2, .norm = true, .projection = true};
+  c.time = 2;
+  const Values matrix{-0.12599304f, 0.5892157f, 0.1f, 0.2f}, row{0.3001048f, 0.36855683f};
+  c.input.fill(matrix);
+  c.recurrent.fill(matrix);
+  c.bias.fill(row);
+  c.norms.fill(row);
+  c.projection_weights = matrix;
+  c.projection_bias = row;
+  Model model = lstm_model(c);
+  Graph& graph = model.main();
+  EXPECT_EQ(complete_recurrent(graph), 1);
+  EXPECT_EQ(complete_recurrent(graph), 0);
+  const Op op = only_op(model, OpType::unidirectional_sequence_lstm);
+  Stats stats = made_up_stats(graph, {{"x", {.count = 1, .max = 0.99324536f}},
+                                      {"y", {.count = 1, .max = 0.5840776f}},
+                                      {"cell_state", {.count = 1, .min = -1.2f, .max = 1.5f}}});
+  for (size_t i = 0; i < 4; ++i) stats.tensors[op.intermediates[i]] = {1, 0.2f, 0.9126904f};
+  stats.tensors[op.intermediates[4]] = {1, 0, 0.5847695f};
+  const QuantPlan plan = make_plan(model, stats, scheme("int8"));
+  const auto of_tensor = [&](TensorId id) { return plan.tensors.at(id).quantization; };
+  EXPECT_NEAR(of_tensor(op.input(18)).scale[0], 0.0022905, 1e-7);
+  EXPECT_EQ(of_tensor(op.input(18)).zero_point[0], -128);
+  EXPECT_EQ(of_tensor(op.input(19)).scale[0], 6.1035156e-05f);
+  EXPECT_NEAR(of_tensor(op.intermediates[1]).scale[0], 2.785395e-05, 1e-10);
+  EXPECT_NEAR(of_tensor(op.intermediates[4]).scale[0], 0.00229321, 1e-7);
+  const std::map<size_t, double> expected{{1, 0.00463949},     {8, 0.00463949},
+                                          {12, 1.0984184e-08}, {16, 0.00463949},
+                                          {17, 1.0639351e-05}, {20, 1.1247805e-05}};
+  const OpPlan& planned = plan.ops.at(graph.producer(op.output()));
+  for (const auto& [index, scale] : expected) {
+    const auto found = std::find_if(planned.operands.begin(), planned.operands.end(),
+                                    [&](const OperandPlan& o) { return o.index == index; });
+    ASSERT_NE(found, planned.operands.end()) << index;
+    EXPECT_NEAR(found->as.quantization.scale[0], scale, 1e-5 * scale) << index;
+  }
+}
+
 TEST(RecurrentPlan, HybridCellsReadInt8WeightsAndKeepTheirStateInFloat) {
   TestRandom random(4);
   TestCell cell = plain_cell(random);
   cell.time_major = false;
   const DatasetPtr data = data_for(cell);
-  const Model small = quantize(lstm_model(cell), nullptr, options("dynamic")).model;
+  QuantizeOptions how = options("dynamic");
+  how.recipe.base.min_weight_elements = 0;
+  const Model small = quantize(lstm_model(cell), nullptr, how).model;
   const Op& op = only_op(small, OpType::unidirectional_sequence_lstm);
   EXPECT_TRUE(op.as<SequenceLstmAttributes>().asymmetric_quantize_inputs);
   EXPECT_TRUE(op.intermediates.empty());
@@ -167,8 +211,7 @@ TEST(RecurrentPlan, HybridCellsReadInt8WeightsAndKeepTheirStateInFloat) {
   }
   EXPECT_LT(difference(oracle(cell, data), results(small, data)).root_mean_square, 0.01);
 
-  const Model svdf =
-      quantize(svdf_model(true, Activation::relu), nullptr, options("dynamic")).model;
+  const Model svdf = quantize(svdf_model(true, Activation::relu), nullptr, how).model;
   EXPECT_EQ(svdf.main().tensor(only_op(svdf, OpType::svdf).input(2)).type, DataType::int8);
 }
 
@@ -193,7 +236,7 @@ TEST(RecurrentPlan, Svdf) {
   const std::string message = message_of(ErrorKind::unsupported, [&] {
     quantize(svdf_model(true, Activation::tanh), data, options("int8"));
   });
-  EXPECT_THAT(message, testing::HasSubstr("its int8 kernel has no activation TANH"));
+  EXPECT_THAT(message, testing::HasSubstr("its int8 kernel has no activation tanh"));
 }
 
 TEST(RecurrentPlan, TimeWeightsOfLongMemoryLeaveRoomForTheirSum) {
