@@ -98,6 +98,10 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
                  result.stats.samples > 0
                      ? fmt::format(", calibrated on {} samples", result.stats.samples)
                      : "");
+  for (const UnrolledLayer& layer : result.unrolled) {
+    terminal.print("{}: its {} steps are unrolled into {} ops, because loops stay in float\n",
+                   layer.layer, layer.steps, layer.ops);
+  }
   terminal.print("{}", size_line(source_bytes, float_bytes, out_bytes));
 
   nlohmann::json json = {{"input", options.model.path},

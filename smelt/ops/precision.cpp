@@ -39,6 +39,12 @@ WeightOperand weight_operand(const Graph& graph, const Op& op) {
       return {1, 4};
     case OpType::embedding_lookup:
       return {1, 0};
+    case OpType::rnn:
+    case OpType::unidirectional_sequence_rnn:
+    case OpType::bidirectional_sequence_rnn:
+      return {1, -1};
+    case OpType::bidirectional_sequence_lstm:
+      return {2, -1};
     case OpType::batch_matmul: {
       const int rank = op.input(1) ? graph.tensor(op.input(1)).shape.rank() : 0;
       if (rank != 2) return {1, -1};  // scales of a batch of matrices would repeat
@@ -60,6 +66,13 @@ bool has_hybrid_kernel(OpType type, int weight_bits) {
     case OpType::transpose_conv:
     case OpType::batch_matmul:
     case OpType::embedding_lookup:
+    case OpType::svdf:
+    case OpType::lstm:
+    case OpType::rnn:
+    case OpType::unidirectional_sequence_lstm:
+    case OpType::unidirectional_sequence_rnn:
+    case OpType::bidirectional_sequence_lstm:
+    case OpType::bidirectional_sequence_rnn:
       return weight_bits == 8;
     default:
       return false;

@@ -97,21 +97,25 @@ void infer_bidirectional_rnn(ShapeContext& context) {
                       context.shape(1)[0], context.shape(5)[0]);
 }
 
+/// Integer kernels take scales for the state and for every gate (quantize/recurrent_plan).
+/// `weight`: an operand with weights that every form of the op has.
+QuantizationRule with_state(int weight) { return {.supported = true, .weight = weight}; }
+
 }  // namespace
 
 void define_recurrent(OpTable& table) {
-  table[OpType::svdf] = row(5, 5, infer_svdf, float_only(kStateful));
+  table[OpType::svdf] = row(5, 5, infer_svdf, with_state(1));
   table[OpType::unidirectional_sequence_lstm] =
-      row(20, 24, infer_sequence_lstm, float_only(kStateful));
-  table[OpType::lstm] = row(5, 24, infer_lstm, float_only(kStateful));
+      row(20, 24, infer_sequence_lstm, with_state(2));
+  table[OpType::lstm] = row(5, 24, infer_lstm, with_state(2));
   table[OpType::lstm].max_outputs = 4;
-  table[OpType::rnn] = row(5, 5, infer_rnn, float_only(kStateful));
-  table[OpType::unidirectional_sequence_rnn] = row(5, 5, infer_sequence_rnn, float_only(kStateful));
+  table[OpType::rnn] = row(5, 5, infer_rnn, float_only(kNoLiteRtKernel));
+  table[OpType::unidirectional_sequence_rnn] = row(5, 5, infer_sequence_rnn, float_only(kNoLiteRtKernel));
   table[OpType::bidirectional_sequence_lstm] =
-      row(39, 48, infer_bidirectional_lstm, float_only(kStateful));
+      row(39, 48, infer_bidirectional_lstm, float_only(kNoLiteRtKernel));
   table[OpType::bidirectional_sequence_lstm].max_outputs = 2;
   table[OpType::bidirectional_sequence_rnn] =
-      row(9, 12, infer_bidirectional_rnn, float_only(kStateful));
+      row(9, 12, infer_bidirectional_rnn, float_only(kNoLiteRtKernel));
   table[OpType::bidirectional_sequence_rnn].max_outputs = 2;
 }
 

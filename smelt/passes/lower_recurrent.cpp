@@ -13,24 +13,25 @@ namespace smelt {
 namespace {
 
 bool unrolls(const RecurrentLayer& layer, RecurrentForm form) {
-  if (form != RecurrentForm::fused) return form == RecurrentForm::unroll;
+  if (form != RecurrentForm::fused) return form != RecurrentForm::while_op;
   if (layer.open_time) return false;
   const auto steps = static_cast<size_t>(layer.time);
   return layer.attributes.unroll || (steps * ops_per_step(layer) <= kMaxUnrolledOps &&
                                      steps * layer.recurrent.size_bytes() <= kMaxUnrolledBytes);
 }
 
-void check_form(const RecurrentLayer& layer, const std::string& where) {
+void check_form(const RecurrentLayer& layer, RecurrentForm form, const std::string& where) {
   constexpr size_t kMostOps = 100'000;
   if (layer.open_time) {
     fail(ErrorKind::unsupported,
-         "{}: a sequence of open length cannot be unrolled; state its length with --input-shape, "
-         "or use --rnn while",
-         where);
+         "{}: a sequence of open length cannot be unrolled; state its length with --input-shape{}",
+         where, form == RecurrentForm::unroll ? ", or use --rnn while" : "");
   }
   if (static_cast<size_t>(layer.time) > kMostOps / ops_per_step(layer)) {
-    fail(ErrorKind::unsupported, "{}: {} steps are too many to unroll; use --rnn while", where,
-         layer.time);
+    fail(ErrorKind::unsupported, "{}: {} steps are too many to unroll; {}", where, layer.time,
+         form == RecurrentForm::unroll ? "use --rnn while"
+                                       : "shorten the sequence, or take an LSTM with tanh and "
+                                         "sigmoid, which stays one op");
   }
 }
 
@@ -128,11 +129,12 @@ void lower(Model& model, size_t index, OpId id, RecurrentForm form) {
       layer.op.origin.empty() ? graph.tensor(layer.op.output()).name : layer.op.origin;
   OpEmitter emit(graph, name, layer.open_batch, id);
   RecurrentValues values;
-  if (form == RecurrentForm::fused && can_fuse(graph, layer)) {
+  const bool may_fuse = form == RecurrentForm::fused || form == RecurrentForm::loopless;
+  if (may_fuse && can_fuse(graph, layer)) {
     values = emit_fused(emit, layer);
   } else {
     const bool unroll = unrolls(layer, form);
-    if (unroll) check_form(layer, where);
+    if (unroll) check_form(layer, form, where);
     values = lower_states(model, emit, layer, unroll);
   }
   for (size_t i = 0; i < layer.op.outputs.size(); ++i) {
@@ -153,6 +155,8 @@ std::string_view name(RecurrentForm form) {
       return "fused";
     case RecurrentForm::unroll:
       return "unroll";
+    case RecurrentForm::loopless:
+      return "loopless";
     case RecurrentForm::while_op:
       break;
   }

@@ -10,11 +10,11 @@ namespace smelt {
 enum class RecurrentForm {
   /// UNIDIRECTIONAL_SEQUENCE_LSTM as TFLite's converter writes it where it computes the layer;
   /// else unrolled where that stays small (kMaxUnrolledOps, kMaxUnrolledBytes) or the layer asks
-  /// for
-  /// it; else a WHILE op.
+  /// for it; else a WHILE op.
   fused,
-  unroll,   ///< every step as ops of its own
-  while_op  ///< a WHILE op with a condition and a body
+  unroll,    ///< every step as ops of its own
+  while_op,  ///< a WHILE op with a condition and a body
+  loopless,  ///< as fused, but unrolled in place of a WHILE op, whatever that takes
 };
 
 /// An unrolled layer may take so many ops: some 80 steps of a simple layer, 23 of a GRU, 21 of an

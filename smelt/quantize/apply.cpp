@@ -103,11 +103,12 @@ class Applier {
   void set_attributes(OpId id, Precision precision) {
     Attributes attributes = graph_.op(id).attributes;
     if (precision == Precision::dynamic) {
-      if (auto* dense = std::get_if<FullyConnectedAttributes>(&attributes)) {
-        dense->asymmetric_quantize_inputs = true;
-      } else if (auto* matmul = std::get_if<BatchMatMulAttributes>(&attributes)) {
-        matmul->asymmetric_quantize_inputs = true;
-      }
+      const auto set = [](auto& a) {
+        if constexpr (requires { a.asymmetric_quantize_inputs; }) {
+          a.asymmetric_quantize_inputs = true;
+        }
+      };
+      std::visit(set, attributes);
     } else if (precision == Precision::int16x8) {
       // Scales are no powers of two; LiteRT believes the attribute.
       if (auto* sum = std::get_if<ArithmeticAttributes>(&attributes)) sum->pot_scale_int16 = false;

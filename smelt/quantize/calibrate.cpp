@@ -9,6 +9,7 @@
 #include "smelt/data/select.h"
 #include "smelt/ir/dump.h"
 #include "smelt/quantize/observe.h"
+#include "smelt/quantize/recurrent_stats.h"
 #include "smelt/run/dataset_inputs.h"
 
 namespace smelt {
@@ -159,10 +160,12 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
                        .stage = "calibrating"};
   std::vector<WorkerStats> workers(static_cast<size_t>(run.threads), WorkerStats(id_count(graph)));
   SampleRanges ranges(id_count(graph), std::vector<Range>(static_cast<size_t>(chosen->size())));
+  const auto program = prepare_for_samples(model, chosen->size(), run);
+  RecurrentObserver recurrent(graph, workers.size());
   run.hook = [&](const SampleHookArgs& args) {
     observe_step(args, options.histograms, ranges, workers[static_cast<size_t>(args.worker)]);
+    recurrent.observe(args);
   };
-  const auto program = prepare_for_samples(model, chosen->size(), run);
   run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),
               [](int64_t, const SampleOutputs&) {});
   require_finite_results(graph, workers);
@@ -181,6 +184,7 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
     observe(prepared.data.as<float>(), tensor);
     tensor.by_sample.assign(static_cast<size_t>(stats.samples), {tensor.min, tensor.max});
   }
+  recurrent.store(stats);
   return stats;
 }
 

@@ -7,6 +7,7 @@
 #include "smelt/ir/dump.h"
 #include "smelt/ops/op_def.h"
 #include "smelt/ops/precision.h"
+#include "smelt/quantize/recurrent_plan.h"
 
 namespace smelt {
 namespace {
@@ -28,6 +29,7 @@ std::string obstacle(const Graph& graph, const Op& op, Precision precision) {
   if (precision == Precision::int16x8 && !int16_gap(op.type).empty()) {
     return std::string(int16_gap(op.type));
   }
+  if (is_integer_recurrent(op.type)) return recurrent_obstacle(graph, op, precision);
   const bool per_channel = rule.weight >= 0 && op.type != OpType::fully_connected;
   const auto kernels = name(precision);
   if (per_channel && !graph.constant_input(op, static_cast<size_t>(rule.weight))) {
@@ -95,6 +97,12 @@ OpChoice with_integer_weights(const Graph& graph, const Op& op, OpConfig config)
   const Tensor* weights = float_weights(graph, op);
   if (!weights) return in_float(config, "it has no weights");
   if (weights->sparsity) return in_float(config, "its weights are stored sparsely");
+  for (const size_t index : recurrent_weights(op)) {
+    const Tensor* other = graph.constant_input(op, index);
+    if (!other || other->type != DataType::float32 || other->sparsity) {
+      return in_float(config, "not all of its weights are constant float32 values");
+    }
+  }
   if (weights->shape.elements() < config.min_weight_elements) {
     return in_float(config, fmt::format("it has less than {} weights", config.min_weight_elements));
   }

@@ -10,6 +10,7 @@
 #include "smelt/quantize/clip.h"
 #include "smelt/quantize/forms.h"
 #include "smelt/quantize/observe.h"
+#include "smelt/quantize/recurrent_plan.h"
 #include "smelt/quantize/scales.h"
 #include "smelt/quantize/ties.h"
 #include "smelt/quantize/weight_plan.h"
@@ -25,7 +26,9 @@ void require_float_model(const Model& model) {
     fail(ErrorKind::bad_argument, "{} is in training form; run the inference pipeline first", op);
   }
   if (model.graphs.size() > 1) {
-    fail(ErrorKind::unsupported, "the model has {} subgraphs; only models of one can be quantized",
+    fail(ErrorKind::unsupported,
+         "the model has {} subgraphs (loops, conditions, states of layers that are not fused); only "
+         "models of one can be quantized. Layers of a Keras model become one without --rnn while",
          model.graphs.size());
   }
   for (const TensorId id : graph.tensors()) {
@@ -121,7 +124,7 @@ class Planner {
   /// float where they differ.
   void plan_tensor(TensorId id) {
     const Tensor& tensor = graph_.tensor(id);
-    if (tensor.is_constant || tensor.type != DataType::float32) return;
+    if (tensor.is_constant || tensor.is_variable || tensor.type != DataType::float32) return;
     std::set<DataType> types;
     if (const OpId producer = graph_.producer(id)) {
       types.insert(activation_type(choices_, producer));
@@ -148,7 +151,9 @@ class Planner {
     plan.precision = choice.precision;
     plan.reason = choice.reason;
     if (!choice.precision) return;
-    if (computes_integers(*choice.precision)) {
+    if (computes_integers(*choice.precision) && is_integer_recurrent(op.type)) {
+      plan_recurrent(id, choice, plan);
+    } else if (computes_integers(*choice.precision)) {
       plan_integer_constants(op, choice, plan);
     } else {
       plan_float_constants(op, choice, plan);
@@ -156,6 +161,20 @@ class Planner {
     plan_conversions(op, activation_type(*choice.precision), plan);
     std::sort(plan.operands.begin(), plan.operands.end(),
               [](const OperandPlan& a, const OperandPlan& b) { return a.index < b.index; });
+  }
+
+  void plan_recurrent(OpId id, const OpChoice& choice, OpPlan& plan) {
+    const Op& op = graph_.op(id);
+    const Scales& scales = scales_.at(activation_type(*choice.precision));
+    const RecurrentOp recurrent{
+        .graph = graph_,
+        .id = id,
+        .config = choice.config,
+        .range = [&](TensorId tensor) { return range_of(tensor); },
+        .x = scales.at(op.input(0)),
+        .y = scales.at(op.output()),
+    };
+    plan_integer_recurrent(recurrent, plan, plan_.tensors);
   }
 
   void plan_integer_constants(const Op& op, const OpChoice& choice, OpPlan& plan) {
@@ -247,11 +266,14 @@ class Planner {
       plan_float16(op, plan);
     } else if (choice.precision != Precision::float32) {
       const WeightOperand weights = weight_operand(graph_, op);
-      const size_t index = static_cast<size_t>(weights.index);
-      const Tensor& tensor = *float_weights(graph_, op);
-      plan.operands.push_back({.index = index,
-                               .as = hybrid_weights(op, tensor, weights.axis, choice.config),
-                               .dequantized = choice.precision == Precision::weight_only});
+      std::vector<size_t> indices = recurrent_weights(op);
+      if (indices.empty()) indices.push_back(static_cast<size_t>(weights.index));
+      for (const size_t index : indices) {
+        const Tensor& tensor = graph_.tensor(op.input(index));
+        plan.operands.push_back({.index = index,
+                                 .as = hybrid_weights(op, tensor, weights.axis, choice.config),
+                                 .dequantized = choice.precision == Precision::weight_only});
+      }
     }
   }
 

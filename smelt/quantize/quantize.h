@@ -15,17 +15,26 @@ struct QuantizeOptions {
   PipelineOptions pipeline;
 };
 
+/// A recurrent layer that has no fused op, so that its steps are ops of their own.
+struct UnrolledLayer {
+  std::string layer;
+  int32_t steps = 0;
+  int64_t ops = 0;
+};
+
 struct QuantizeResult {
   Model float_model;  ///< in inference form: what was calibrated
   Stats stats;
   QuantPlan plan;
   Model model;  ///< the quantized one
   std::vector<PassResult> passes;
+  std::vector<UnrolledLayer> unrolled;
 };
 
 /// Post-training quantization from a model as loaded: inference pipeline, calibration, plan,
-/// application. `data` may be null where the recipe needs no calibration. Errors are those of the
-/// stages.
+/// application. Recurrent layers that have no fused op are unrolled, whatever their length: a loop
+/// stays in float (options.pipeline may ask for one all the same). `data` may be null where the
+/// recipe needs no calibration. Errors are those of the stages.
 QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options = {});
 
 }  // namespace smelt

@@ -20,7 +20,8 @@ struct TensorStats {
   std::vector<Range> by_sample;
 };
 
-/// By tensor of the float model's main graph: its float inputs and all float results.
+/// By tensor of the float model's main graph: its float inputs and all float results; states and
+/// intermediates of recurrent ops (see RecurrentObserver).
 struct Stats {
   int64_t samples = 0;
   std::map<TensorId, TensorStats> tensors;

@@ -243,7 +243,7 @@ class Ties {
 FloatOperands float_operands(const Graph& graph, const Op& op) {
   FloatOperands operands;
   for (size_t i = 0; i < op.inputs.size(); ++i) {
-    if (!is_float(graph, op.inputs[i])) continue;
+    if (!is_float(graph, op.inputs[i]) || graph.tensor(op.inputs[i]).is_variable) continue;
     (graph.tensor(op.inputs[i]).is_constant ? operands.constant : operands.computed).push_back(i);
   }
   return operands;

@@ -28,7 +28,8 @@ struct ScaleDomain {
 std::map<TensorId, Quantization> choose_scales(const Graph& graph, const ScaleDomain& domain,
                                                const RangeOf& range, const ClipOf& clip);
 
-/// The operands of an op that are float32: computed ones, and constants.
+/// The operands of an op that are float32: computed ones, and constants. States (variables) are
+/// neither; see recurrent_plan.
 struct FloatOperands {
   std::vector<size_t> computed;
   std::vector<size_t> constant;
