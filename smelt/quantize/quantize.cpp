@@ -15,6 +15,13 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
     for (const Graph& graph : prepared.graphs) require_finite_constants(graph);
   }
   result.plan = make_plan(prepared, result.stats, options.recipe);
+  if (options.recover.equalize) {
+    result.recovery.push_back(equalize_if_better(prepared, result.stats, result.plan, data,
+                                                 options.calibrate, options.recover));
+  }
+  for (RecoveryReport& report : recover(prepared, result.plan, data, options.recover)) {
+    result.recovery.push_back(std::move(report));
+  }
   result.model = apply(prepared, result.plan);
   return result;
 }
