@@ -9,6 +9,10 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
   Model& prepared = result.float_model;
   for (Graph& graph : prepared.graphs) expand_constants(graph);
   result.passes = run_pipeline(prepared, inference_pipeline(), options.pipeline);
+  const bool recovers = options.recover.equalize || options.recover.layers();
+  if (recovers && !data) {
+    fail(ErrorKind::bad_argument, "recovery measures errors on samples; give calibration data");
+  }
   if (data) {
     result.stats = calibrate(prepared, data, options.calibrate);
   } else {
