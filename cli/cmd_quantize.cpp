@@ -1,6 +1,7 @@
 #include "command.h"
 #include "comparison.h"
 #include "model_options.h"
+#include "recovery_report.h"
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/quantize/quantize.h"
 #include "smelt/report/json.h"
@@ -15,6 +16,7 @@ struct QuantizeCommand {
   DataOptions data;
   CriteriaOptions criteria;
   std::string calibrate, evaluate, scheme = "int8", io, ranges = "mse", out, numerics;
+  std::string recover = "none";
   int64_t samples = 200;
   uint64_t seed = 0;
   int threads = 0;
@@ -68,6 +70,11 @@ QuantizeOptions quantize_options(const QuantizeCommand& options, Terminal& termi
                       .threads = options.threads,
                       .progress = terminal.progress()};
   result.pipeline = pipeline_options(options.model);
+  result.recover = parse_recovery(options.recover);
+  result.recover.samples = options.samples;
+  result.recover.seed = options.seed;
+  result.recover.threads = options.threads;
+  result.recover.progress = terminal.progress();
   return result;
 }
 
@@ -103,6 +110,7 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
                    layer.layer, layer.steps, layer.ops);
   }
   terminal.print("{}", size_line(source_bytes, float_bytes, out_bytes));
+  terminal.print("{}", recovery_table(result.recovery));
 
   nlohmann::json json = {{"input", options.model.path},
                          {"input_bytes", source_bytes},
@@ -113,6 +121,7 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
                          {"calibration_samples", result.stats.samples},
                          {"calibration_method", options.ranges},
                          {"io", name(how.recipe.io)}};
+  if (!result.recovery.empty()) json["recovery"] = recovery_json(result.recovery);
   int code = kDone;
   if (!options.evaluate.empty()) {
     code = evaluate_both(options, criteria, how.recipe, result.float_model, float_bytes, terminal,
@@ -143,6 +152,13 @@ void add_calibration(CLI::App& command, QuantizeCommand& options) {
       ->capture_default_str()
       ->check(CLI::IsMember({"mse", "minmax"}))
       ->type_name("METHOD");
+  command
+      .add_option("--recover", options.recover,
+                  "Win back what rounding loses: none, all, or some of equalize (even out channels "
+                  "between layers), bias (correct mean errors), round (learned rounding of "
+                  "weights), gptq (error feedback while rounding)")
+      ->capture_default_str()
+      ->type_name("STEPS");
   command.add_option("--seed", options.seed, "Seed of that choice")
       ->capture_default_str()
       ->type_name("N");

@@ -81,8 +81,9 @@ class Applier {
   }
 
  private:
-  using Form =
-      std::tuple<TensorId, DataType, std::vector<float>, std::vector<int64_t>, int32_t, int, bool>;
+  /// Last: the values that recovery chose, which are an op's own.
+  using Form = std::tuple<TensorId, DataType, std::vector<float>, std::vector<int64_t>, int32_t,
+                          int, bool, const uint8_t*>;
 
   [[noreturn]] static void mismatch(const std::string& name) {
     fail(ErrorKind::bad_argument, "the plan speaks of {}, which the model does not have", name);
@@ -125,7 +126,8 @@ class Applier {
             q.zero_point,
             q.axis,
             operand.as.block_size,
-            operand.dequantized};
+            operand.dequantized,
+            operand.values.bytes().data()};
   }
 
   void convert_operand(OpId id, const OperandPlan& operand) {

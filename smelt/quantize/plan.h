@@ -30,7 +30,7 @@ struct OperandPlan {
   /// weight_only).
   bool dequantized = false;
   /// The stored values of a constant, where recovery chose them; empty: the nearest ones. One byte
-  /// for each int8 or int4 value, int32 or int64 for biases.
+  /// for each int8 or int4 value, int32 or int64 for biases, float32 for biases that stay so.
   Buffer values = {};
 
   bool operator==(const OperandPlan&) const = default;

@@ -6,12 +6,14 @@
 #include "smelt/quantize/apply.h"
 #include "smelt/quantize/calibrate.h"
 #include "smelt/quantize/plan.h"
+#include "smelt/quantize/recover/recover.h"
 
 namespace smelt {
 
 struct QuantizeOptions {
   CalibrateOptions calibrate;
   Recipe recipe;
+  RecoverOptions recover;
   PipelineOptions pipeline;
 };
 
@@ -26,6 +28,7 @@ struct QuantizeResult {
   Model float_model;  ///< in inference form: what was calibrated
   Stats stats;
   QuantPlan plan;
+  std::vector<RecoveryReport> recovery;
   Model model;  ///< the quantized one
   std::vector<PassResult> passes;
   std::vector<UnrolledLayer> unrolled;
