@@ -1,9 +1,11 @@
 #include "command.h"
 #include "comparison.h"
+#include "debugging.h"
 #include "model_options.h"
 #include "recovery_report.h"
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/quantize/quantize.h"
+#include "smelt/report/debug.h"
 #include "smelt/report/json.h"
 #include "smelt/report/table.h"
 
@@ -15,12 +17,14 @@ struct QuantizeCommand {
   ModelOptions model;
   DataOptions data;
   CriteriaOptions criteria;
+  DebuggerOptions debugger;
   std::string calibrate, evaluate, scheme = "int8", io, ranges = "mse", out, numerics;
   std::string recover = "none";
   int64_t samples = 200;
   uint64_t seed = 0;
   int threads = 0;
   bool per_channel_dense = false;
+  bool debug = false, fix = false;
 };
 
 /// Sizes of the three files that matter: what the user brought, the float .tflite, the result.
@@ -89,14 +93,57 @@ DatasetPtr calibration_data(const QuantizeCommand& options, const Recipe& recipe
   return nullptr;
 }
 
+/// What the debugger says of the result; with --fix the result made again by its cures.
+nlohmann::json debug_result(const QuantizeCommand& options, const QuantizeOptions& how,
+                            const DatasetPtr& calibration, QuantizeResult& result,
+                            Terminal& terminal) {
+  const DatasetPtr data =
+      options.evaluate.empty() ? calibration : open_data(options.evaluate, options.data);
+  DebuggerOptions debugger = options.debugger;
+  debugger.threads = options.threads;
+  DebugOptions debug = debug_options(debugger, terminal);
+  debug.align = AlignBy::ids;
+  debug.numerics = parse_numerics(options.numerics);
+  const DebugReport report = debug_quantization(result.float_model, result.model, data, debug);
+  nlohmann::json json = to_json(report);
+  report_debugging(report, debugger, terminal);
+  if (!options.fix) return json;
+  const FixRequest request{.float_model = result.float_model,
+                           .stats = how.calibrate.histograms ? &result.stats : nullptr,
+                           .quantized_bytes = tflite::file_bytes(result.model),
+                           .report = report,
+                           .calibration = calibration,
+                           .data = data,
+                           .recipe = how.recipe,
+                           .calibrate = how.calibrate,
+                           .debug = debug};
+  if (std::optional<FixedModel> fixed = fix_model(request, terminal, json["fix"])) {
+    result.plan = std::move(fixed->plan);
+    result.model = std::move(fixed->model);
+  }
+  return json;
+}
+
+void check_debug_flags(const QuantizeCommand& options) {
+  if (options.debug && options.calibrate.empty() && options.evaluate.empty()) {
+    fail(ErrorKind::bad_argument, "--debug needs samples; give --calibrate or --evaluate DATA");
+  }
+  if (!options.debug && (options.fix || !options.debugger.csv.empty())) {
+    fail(ErrorKind::bad_argument, "--fix and --debug-csv are of --debug, which is not asked for");
+  }
+}
+
 int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
   const Criteria criteria = parse_criteria(options.criteria);
+  check_debug_flags(options);
   if (criteria.max_drop && options.evaluate.empty()) {
     fail(ErrorKind::bad_argument, "--max-drop needs --evaluate DATA");
   }
   const QuantizeOptions how = quantize_options(options, terminal);
   const DatasetPtr data = calibration_data(options, how.recipe);
-  const QuantizeResult result = quantize(load_model(options.model), data, how);
+  QuantizeResult result = quantize(load_model(options.model), data, how);
+  nlohmann::json debugged;
+  if (options.debug) debugged = debug_result(options, how, data, result, terminal);
 
   const int64_t out_bytes = tflite::save(result.model, options.out, {.source_metadata = false});
   const int64_t float_bytes = tflite::file_bytes(result.float_model);
@@ -122,6 +169,7 @@ int run_quantize(const QuantizeCommand& options, Terminal& terminal) {
                          {"calibration_method", options.ranges},
                          {"io", name(how.recipe.io)}};
   if (!result.recovery.empty()) json["recovery"] = recovery_json(result.recovery);
+  if (options.debug) json["debug"] = std::move(debugged);
   int code = kDone;
   if (!options.evaluate.empty()) {
     code = evaluate_both(options, criteria, how.recipe, result.float_model, float_bytes, terminal,
@@ -192,6 +240,18 @@ void add_quantize(CLI::App& app, Run& chosen) {
                   "Measure the float and the written model on this data")
       ->type_name("DATA");
   command.add_option("--threads", options->threads, "Worker threads (all)")->type_name("N");
+  const std::string group = "Debugger";
+  command
+      .add_flag("--debug", options->debug,
+                "Compare the result with the float model op by op, on the data of --evaluate or "
+                "--calibrate (see smelt debug)")
+      ->group(group);
+  command.add_flag("--fix", options->fix, "Quantize again with the cures that --debug names")
+      ->group(group);
+  command.add_option("--debug-csv", options->debugger.csv, "Write every op's statistics")
+      ->type_name("FILE")
+      ->group(group);
+  add_debugger(command, options->debugger);
   add_numerics(command, options->numerics);
   add_criteria(command, options->criteria);
   add_preprocessing(command, options->data);

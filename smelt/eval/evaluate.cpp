@@ -20,11 +20,6 @@ struct Outcome {
   float loss = 0;
 };
 
-int32_t predicted_class(std::span<const float> scores) {
-  if (scores.size() == 1) return scores[0] > 0.5f ? 1 : 0;
-  return static_cast<int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
-}
-
 bool is_distribution(std::span<const float> scores) {
   double sum = 0;
   for (const float s : scores) {

@@ -16,6 +16,11 @@ Interval wilson_interval(int64_t hits, int64_t count) {
   return {std::max(0.0, (center - spread) / scale), std::min(1.0, (center + spread) / scale)};
 }
 
+int32_t predicted_class(std::span<const float> scores) {
+  if (scores.size() == 1) return scores[0] > 0.5f ? 1 : 0;
+  return static_cast<int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+}
+
 int64_t ConfusionMatrix::total(int truth) const {
   int64_t sum = 0;
   for (int predicted = 0; predicted < classes_; ++predicted) sum += count(truth, predicted);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace smelt {
@@ -14,6 +15,10 @@ struct Interval {
 /// 95 % confidence interval of a rate seen as `hits` of `count` (Wilson's score interval, 1927:
 /// (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), z = 1.96). {0, 1} where count is 0.
 Interval wilson_interval(int64_t hits, int64_t count);
+
+/// The class with the highest score, the first of equal ones; a single score is the probability of
+/// class 1, with the threshold 0.5.
+int32_t predicted_class(std::span<const float> scores);
 
 /// counts[truth][predicted].
 class ConfusionMatrix {
