@@ -125,10 +125,13 @@ class Evaluator {
     if (outputs <= kMostConfusionClasses)
       result.confusion = ConfusionMatrix(static_cast<int>(outputs));
     int64_t correct = 0;
+    result.hits.resize(static_cast<size_t>(result.samples));
     for (int64_t i = 0; i < result.samples; ++i) {
       const int32_t truth = dataset_.label(i);
       const int32_t predicted = outcomes_[static_cast<size_t>(i)].predicted;
-      if (truth == predicted) ++correct;
+      const bool right = truth == predicted;
+      correct += right;
+      result.hits[static_cast<size_t>(i)] = right;
       if (result.confusion.classes() > 0) result.confusion.add(truth, predicted);
     }
     result.accuracy = static_cast<double>(correct) / static_cast<double>(result.samples);

@@ -28,6 +28,7 @@ struct Evaluation {
   Interval accuracy_interval;            ///< 95 %
   ConfusionMatrix confusion;             ///< without classes where the model has more than 4096
   std::vector<std::string> class_names;  ///< may be empty
+  std::vector<uint8_t> hits;             ///< 1 for every sample that was classified right
 
   /// Mean over samples: "cross_entropy" of labels where the output is a distribution (natural
   /// logarithm, probabilities not below 1e-7), "mse" against targets, or "reconstruction_mse"

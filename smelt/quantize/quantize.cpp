@@ -49,24 +49,33 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
   result.passes = run_pipeline(prepared, inference_pipeline(), pipeline);
   result.unrolled = unrolled(layers, prepared.main());
   if (needs_calibration(options.recipe)) complete_recurrent(prepared.main());
-  const bool recovers = options.recover.equalize || options.recover.layers();
-  if (recovers && !data) {
-    fail(ErrorKind::bad_argument, "recovery measures errors on samples; give calibration data");
-  }
   if (data) {
     result.stats = calibrate(prepared, data, options.calibrate);
   } else {
     for (const Graph& graph : prepared.graphs) require_finite_constants(graph);
   }
-  result.plan = make_plan(prepared, result.stats, options.recipe);
-  if (options.recover.equalize) {
-    result.recovery.push_back(equalize_if_better(prepared, result.stats, result.plan, data,
-                                                 options.calibrate, options.recover));
+  QuantizeResult finished = requantize(std::move(prepared), std::move(result.stats), data, options);
+  finished.passes = std::move(result.passes);
+  finished.unrolled = std::move(result.unrolled);
+  return finished;
+}
+
+QuantizeResult requantize(Model float_model, Stats stats, const DatasetPtr& data,
+                          const QuantizeOptions& options) {
+  const bool recovers = options.recover.equalize || options.recover.layers();
+  if (recovers && !data) {
+    fail(ErrorKind::bad_argument, "recovery measures errors on samples; give calibration data");
   }
-  for (RecoveryReport& report : recover(prepared, result.plan, data, options.recover)) {
+  QuantizeResult result{.float_model = std::move(float_model), .stats = std::move(stats)};
+  result.plan = make_plan(result.float_model, result.stats, options.recipe);
+  if (options.recover.equalize) {
+    result.recovery.push_back(equalize_if_better(result.float_model, result.stats, result.plan,
+                                                 data, options.calibrate, options.recover));
+  }
+  for (RecoveryReport& report : recover(result.float_model, result.plan, data, options.recover)) {
     result.recovery.push_back(std::move(report));
   }
-  result.model = apply(prepared, result.plan);
+  result.model = apply(result.float_model, result.plan);
   return result;
 }
 

@@ -40,4 +40,9 @@ struct QuantizeResult {
 /// recipe needs no calibration. Errors are those of the stages.
 QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options = {});
 
+/// The part behind calibration, for a model in inference form and its statistics: plan, recovery,
+/// application. Recovery may change both (equalize).
+QuantizeResult requantize(Model float_model, Stats stats, const DatasetPtr& data,
+                          const QuantizeOptions& options);
+
 }  // namespace smelt
