@@ -43,7 +43,8 @@ TEST(MicroSupport, OpsWithoutAKernelAndCustomOnesAreNamed) {
   GraphBuilder b;
   TensorId x = b.input("x", DataType::float32, {1, 4});
   x = b.op(OpType::gelu, {x}, GeluAttributes{}, "act", DataType::float32, {1, 4});
-  x = b.op(OpType::custom, {x}, CustomAttributes{.code = "Mine"}, "mine", DataType::float32, {1, 4});
+  x = b.op(OpType::custom, {x}, CustomAttributes{.code = "Mine"}, "mine", DataType::float32,
+           {1, 4});
   b.output(x);
   const MicroSupport support = micro_support(std::move(b).build_model());
   ASSERT_EQ(support.obstacles.size(), 2u);

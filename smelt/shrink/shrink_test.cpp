@@ -68,8 +68,9 @@ TEST(Int4Mixes, GiveBackTheWorstLayersFirst) {
   const Graph& graph = model.main();
   const std::vector<OpId> ops = graph.ops();
   const Recipe int4 = scheme("int4");
-  const std::vector<Rung> rungs = int4_mixes(
-      graph, int4, {{ops[0], 1.0, 100}, {ops[1], 5.0, 100}, {ops[2], 0.1, 100}, {ops[3], 3.0, 100}});
+  const std::vector<Rung> rungs =
+      int4_mixes(graph, int4,
+                 {{ops[0], 1.0, 100}, {ops[1], 5.0, 100}, {ops[2], 0.1, 100}, {ops[3], 3.0, 100}});
   ASSERT_EQ(rungs.size(), 3u);
   EXPECT_EQ(rungs[0].name, "3 ops int4, 1 int8 + recovery");
   EXPECT_EQ(config_of(rungs[0].recipe, graph, ops[1]).weight_bits, 8);
