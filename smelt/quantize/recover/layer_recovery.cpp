@@ -28,6 +28,30 @@ Buffer stored_bias(const std::vector<double>& bias, const Quantization& q) {
   return Buffer::of(stored);
 }
 
+/// What the biases that the plan holds stand for.
+template <class T>
+std::vector<double> real_values(const OperandPlan& bias) {
+  const auto stored = bias.values.as<T>();
+  const std::vector<float>& scale = bias.as.quantization.scale;
+  std::vector<double> real(stored.size());
+  for (size_t i = 0; i < real.size(); ++i) {
+    real[i] =
+        static_cast<double>(stored[i]) * (scale.empty() ? 1 : scale[scale.size() == 1 ? 0 : i]);
+  }
+  return real;
+}
+
+std::vector<double> planned_bias(const OperandPlan& bias) {
+  switch (bias.as.type) {
+    case DataType::int32:
+      return real_values<int32_t>(bias);
+    case DataType::int64:
+      return real_values<int64_t>(bias);
+    default:
+      return real_values<float>(bias);
+  }
+}
+
 bool integer_weights(const OperandPlan& operand) {
   return operand.as.type == DataType::int8 || operand.as.type == DataType::int4;
 }
@@ -57,6 +81,8 @@ LayerRecovery::LayerRecovery(const Model& one_op, QuantPlan plan, const Activati
   bias_ = rule.bias;
   const auto values = bias->data.as<float>();
   real_bias_.assign(values.begin(), values.end());
+  const OperandPlan* planned = operand(bias_);
+  if (planned && !planned->values.empty()) real_bias_ = planned_bias(*planned);
 }
 
 OperandPlan* LayerRecovery::operand(int index) {
@@ -171,24 +197,24 @@ void LayerRecovery::round_weights() {
   RoundingOptions rounding{.feedback = options_.gptq,
                            .descent = options_.round,
                            .free_scale = options_.round && free_scale(),
+                           .damping = getenv("DAMP") ? atof(getenv("DAMP")) : 0.01,
                            .limit = as.type == DataType::int4 ? 7 : 127,
                            .threads = geometry_->groups > 1 ? 1 : options_.threads};
   const int64_t outputs = geometry_->group_outputs(), size = geometry_->patch_size();
   std::vector<RoundedChannel> channels(static_cast<size_t>(geometry_->outputs));
-  parallel_for(
-      geometry_->groups, geometry_->groups > 1 ? options_.threads : 1, [&](int, int64_t group) {
-        const LayerProblem& problem = problems[static_cast<size_t>(group)];
-        if (problem.size == 0) return;
-        std::vector<double> weights, steps;
-        for (int64_t o = group * outputs; o < (group + 1) * outputs; ++o) {
-          for (int64_t k = 0; k < size; ++k) {
-            weights.push_back(data.weights[static_cast<size_t>(geometry_->weight_index(o, k))]);
-            steps.push_back(step_of(as, o, k));
-          }
-        }
-        auto rounded = round_channels(problem, weights, steps, rounding);
-        std::move(rounded.begin(), rounded.end(), channels.begin() + group * outputs);
-      });
+  parallel_for(geometry_->groups, geometry_->groups > 1 ? options_.threads : 1,
+               [&](int, int64_t group) {
+                 const LayerProblem& problem = problems[static_cast<size_t>(group)];
+                 if (problem.size == 0) return;
+                 std::vector<double> steps;
+                 for (int64_t o = group * outputs; o < (group + 1) * outputs; ++o) {
+                   for (int64_t k = 0; k < size; ++k) {
+                     steps.push_back(step_of(as, o, k));
+                   }
+                 }
+                 auto rounded = round_channels(problem, steps, rounding);
+                 std::move(rounded.begin(), rounded.end(), channels.begin() + group * outputs);
+               });
   if (!(data.quantized.id == op().input(0))) quantized_.drop(data.quantized.id);
   set_weights(channels);
   if (options_.bias && bias_ >= 0) compensate_means(problems);
