@@ -5,6 +5,7 @@
 #include "smelt/base/parallel.h"
 #include "smelt/data/select.h"
 #include "smelt/ir/dump.h"
+#include "smelt/ops/op_def.h"
 #include "smelt/quantize/apply.h"
 #include "smelt/quantize/recover/layer_recovery.h"
 #include "smelt/quantize/recover/run_error.h"
@@ -131,7 +132,7 @@ class Recovery {
     const QuantPlan plan = plan_for(plan_, one.main());
     run_op(one, floats_, options_.threads);
     run_op(apply(one, plan), plain_, options_.threads);
-    LayerRecovery layer(one, plan, floats_, recovered_, split_, options_);
+    LayerRecovery layer(one, plan, floats_, recovered_, split_, options_, shares_weights(id));
     if (layer.applicable()) {
       const TensorId result = graph_.op(id).output();
       RecoveryReport report{.op = id, .name = plan.ops.at(id).name};
@@ -144,6 +145,13 @@ class Recovery {
       run_op(apply(one, plan), recovered_, options_.threads);
     }
     drop_read(id);
+  }
+
+  bool shares_weights(OpId id) const {
+    const int weights = op_def(graph_.op(id).type).quantization.weight;
+    if (weights < 0) return false;
+    const TensorId operand = graph_.op(id).input(static_cast<size_t>(weights));
+    return operand && graph_.consumers(operand).size() > 1;
   }
 
   void drop_read(OpId id) {

@@ -51,7 +51,9 @@ class Channel {
                 problem.weights.begin() + static_cast<int64_t>((channel + 1) * n_)),
         steps_(steps, steps + n_),
         asked_(steps_),
-        g_(std::span(problem.g).subspan(channel * n_, n_)) {}
+        g_(std::span(problem.g).subspan(channel * n_, n_)) {
+    for (size_t i = 0; i < n_; ++i) diagonal_.push_back(problem.h[i * n_ + i]);
+  }
 
   RoundedChannel run() {
     if (has_feedback()) solve_target();
@@ -70,11 +72,11 @@ class Channel {
   }
 
  private:
-  static constexpr size_t kPairs = 640;   ///< pairs take K^2 time
+  static constexpr size_t kPairs = 640;  ///< pairs take K^2 time
+  static constexpr int kPairSweeps = 3;
   static constexpr double kLeast = 1e-9;  ///< smaller gains are noise
 
   bool has_feedback() const { return options_.feedback && !factor_.l.empty(); }
-  double diagonal(size_t i) const { return problem_.h[i * n_ + i]; }
   const double* row(size_t i) const { return &problem_.h[i * n_]; }
 
   void solve_target() {
@@ -155,16 +157,16 @@ class Channel {
   /// What a move adds to the error.
   double cost(size_t i, int by) const {
     const double d = by * steps_[i];
-    return d * (2 * residual_[i] + d * diagonal(i));
+    return d * (2 * residual_[i] + d * diagonal_[i]);
   }
 
   void descend() {
     for (int sweep = 0; sweep < 100; ++sweep) {
       bool moved = false;
       for (size_t i = 0; i < n_; ++i) {
-        const double wish = q_[i] - residual_[i] / (steps_[i] * diagonal(i));
+        const double wish = q_[i] - residual_[i] / (steps_[i] * diagonal_[i]);
         const int by = clamp_round(wish, options_.limit) - q_[i];
-        if (by == 0 || cost(i, by) > -kLeast * steps_[i] * steps_[i] * diagonal(i)) continue;
+        if (by == 0 || cost(i, by) > -kLeast * steps_[i] * steps_[i] * diagonal_[i]) continue;
         move(i, by);
         moved = true;
       }
@@ -177,25 +179,28 @@ class Channel {
   /// One step of weight i together with the one other step that fits it best.
   bool move_pair(size_t i, int by) {
     const double d = by * steps_[i];
-    const double alone = cost(i, by);
-    double best = -kLeast * steps_[i] * steps_[i] * diagonal(i);
+    const double* h = row(i);
+    double best = -kLeast * own_[i] - cost(i, by);
     size_t partner = n_;
-    int partner_by = 0;
     for (size_t j = 0; j < n_; ++j) {
-      const double slope = residual_[j] + d * row(i)[j];
-      const int other = slope > 0 ? -1 : 1;
-      const double change = alone + steps_[j] * (steps_[j] * diagonal(j) - 2 * std::abs(slope));
-      if (change >= best || j == i || !allowed(j, other)) continue;
-      best = change, partner = j, partner_by = other;
+      const double change = own_[j] - 2 * steps_[j] * std::abs(residual_[j] + d * h[j]);
+      if (change >= best || j == i || !allowed(j, downhill(j, d * h[j]))) continue;
+      best = change, partner = j;
     }
     if (partner == n_) return false;
+    const int partner_by = downhill(partner, d * h[partner]);
     move(i, by);
     move(partner, partner_by);
     return true;
   }
 
+  /// The step of weight j that lowers the error where its slope has changed by `change`.
+  int downhill(size_t j, double change) const { return residual_[j] + change > 0 ? -1 : 1; }
+
   void move_pairs() {
-    for (int sweep = 0; sweep < 10; ++sweep) {
+    own_.resize(n_);
+    for (size_t i = 0; i < n_; ++i) own_[i] = steps_[i] * steps_[i] * diagonal_[i];
+    for (int sweep = 0; sweep < kPairSweeps; ++sweep) {
       bool moved = false;
       for (size_t i = 0; i < n_; ++i) {
         for (const int by : {-1, 1}) {
@@ -227,10 +232,12 @@ class Channel {
   const Factor& factor_;
   const RoundingOptions& options_;
   std::vector<double> target_, steps_, asked_;
+  std::vector<double> diagonal_;  ///< of H
   std::span<const double> g_;
   double factor_on_steps_ = 1;
   std::vector<int> q_;
   std::vector<double> residual_;
+  std::vector<double> own_;  ///< what a step of a weight adds to the error for itself
 };
 
 }  // namespace
