@@ -64,7 +64,6 @@ class Channel {
         if (!options_.free_scale || !fit_scale()) break;
       }
       descend();
-      if (n_ <= kPairs) move_pairs();
     }
     RoundedChannel result{.scale = factor_on_steps_};
     result.values.assign(q_.begin(), q_.end());
@@ -72,8 +71,6 @@ class Channel {
   }
 
  private:
-  static constexpr size_t kPairs = 640;  ///< pairs take K^2 time
-  static constexpr int kPairSweeps = 3;
   static constexpr double kLeast = 1e-9;  ///< smaller gains are noise
 
   bool has_feedback() const { return options_.feedback && !factor_.l.empty(); }
@@ -174,44 +171,6 @@ class Channel {
     }
   }
 
-  bool allowed(size_t i, int by) const { return std::abs(q_[i] + by) <= options_.limit; }
-
-  /// One step of weight i together with the one other step that fits it best.
-  bool move_pair(size_t i, int by) {
-    const double d = by * steps_[i];
-    const double* h = row(i);
-    double best = -kLeast * own_[i] - cost(i, by);
-    size_t partner = n_;
-    for (size_t j = 0; j < n_; ++j) {
-      const double change = own_[j] - 2 * steps_[j] * std::abs(residual_[j] + d * h[j]);
-      if (change >= best || j == i || !allowed(j, downhill(j, d * h[j]))) continue;
-      best = change, partner = j;
-    }
-    if (partner == n_) return false;
-    const int partner_by = downhill(partner, d * h[partner]);
-    move(i, by);
-    move(partner, partner_by);
-    return true;
-  }
-
-  /// The step of weight j that lowers the error where its slope has changed by `change`.
-  int downhill(size_t j, double change) const { return residual_[j] + change > 0 ? -1 : 1; }
-
-  void move_pairs() {
-    own_.resize(n_);
-    for (size_t i = 0; i < n_; ++i) own_[i] = steps_[i] * steps_[i] * diagonal_[i];
-    for (int sweep = 0; sweep < kPairSweeps; ++sweep) {
-      bool moved = false;
-      for (size_t i = 0; i < n_; ++i) {
-        for (const int by : {-1, 1}) {
-          if (allowed(i, by) && move_pair(i, by)) moved = true;
-        }
-      }
-      if (!moved) return;
-      descend();
-    }
-  }
-
   /// The best scale for these integers; false where it is as good as the one at hand.
   bool fit_scale() {
     double linear = 0, square = 0;
@@ -237,7 +196,6 @@ class Channel {
   double factor_on_steps_ = 1;
   std::vector<int> q_;
   std::vector<double> residual_;
-  std::vector<double> own_;  ///< what a step of a weight adds to the error for itself
 };
 
 }  // namespace
