@@ -78,6 +78,7 @@ class Recovery {
       : model_(model),
         graph_(model.main()),
         plan_(plan),
+        before_(plan),
         options_(options),
         split_(split_samples(data.size())),
         readers_(readers_of(graph_)),
@@ -162,17 +163,30 @@ class Recovery {
   }
 
   void report_outputs() {
+    double gain = 0;
     for (const TensorId id : graph_.outputs()) {
       if (graph_.tensor(id).type != DataType::float32 || graph_.tensor(id).is_constant) continue;
       reports_.push_back({.name = fmt::format("output {}", graph_.tensor(id).name),
                           .before_db = error_db(plain_, id),
                           .after_db = error_db(recovered_, id)});
+      gain += reports_.back().after_db - reports_.back().before_db;
+    }
+    if (gain < 0) undo();
+  }
+
+  /// Layers that gained may still do harm together.
+  void undo() {
+    plan_ = std::move(before_);
+    for (RecoveryReport& report : reports_) {
+      report.after_db = report.before_db;
+      for (RecoveryStep& step : report.steps) step.kept = false;
     }
   }
 
   const Model& model_;
   const Graph& graph_;
   QuantPlan& plan_;
+  QuantPlan before_;
   RecoverOptions options_;
   SampleSplit split_;
   std::map<TensorId, int> readers_;

@@ -30,10 +30,9 @@ struct RoundedChannel {
 /// H = L L^T this is the nearest-plane algorithm on |L^T (q - w*)|^2, the same as GPTQ (Frantar et
 /// al. 2022, algorithm 1).
 /// descent: coordinate descent on the same quadratic from the better of nearest and feedback
-/// rounding; every move lowers the error. This is what AdaRound (Nagel
-/// et al. 2020, eq. 21) relaxes, without the relaxation and not limited to the two neighbours.
-/// free_scale: the best of a grid of scales, then for the integers found the best scale q^T g / q^T
-/// H q.
+/// rounding; every move lowers the error. This is what AdaRound (Nagel et al. 2020, eq. 21)
+/// relaxes, without the relaxation and not limited to the two neighbours. free_scale: the best of a
+/// grid of scales, then for the integers found q^T g / q^T H q.
 std::vector<RoundedChannel> round_channels(const LayerProblem& problem,
                                            const std::vector<double>& steps,
                                            const RoundingOptions& options);
