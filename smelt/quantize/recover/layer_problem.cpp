@@ -9,8 +9,6 @@
 namespace smelt {
 namespace {
 
-constexpr double kDamping = 0.01;  ///< of the mean of H's diagonal, as GPTQ (Frantar et al. 2022)
-
 /// Patches of every group, [groups, patches, K].
 struct Patches {
   int64_t count = 0;
@@ -138,20 +136,11 @@ std::vector<float> float_results(const LayerData& data, const float* patches, in
   return transposed(results.data(), count, g.group_outputs());
 }
 
-/// False where the diagonal is all zeros.
-bool damp(const LayerData& data, int64_t group, LayerProblem& problem) {
+double trace(const LayerProblem& problem) {
   const auto size = static_cast<size_t>(problem.size);
-  double trace = 0;
-  for (size_t i = 0; i < size; ++i) trace += problem.h[i * size + i];
-  const double lambda = kDamping * trace / static_cast<double>(size);
-  if (!(lambda > 0)) return false;
-  for (size_t i = 0; i < size; ++i) problem.h[i * size + i] += lambda;
-  const int64_t first = group * data.geometry.group_outputs();
-  for (size_t i = 0; i < problem.g.size(); ++i) {
-    problem.g[i] += lambda * weight_of(data, first + static_cast<int64_t>(i / size),
-                                       static_cast<int64_t>(i % size));
-  }
-  return true;
+  double sum = 0;
+  for (size_t i = 0; i < size; ++i) sum += problem.h[i * size + i];
+  return sum;
 }
 
 LayerProblem group_problem(const LayerData& data, const Patches& patches, int64_t group,
@@ -163,7 +152,8 @@ LayerProblem group_problem(const LayerData& data, const Patches& patches, int64_
   const FloatGemm by_x =
       pack_float_gemm(size, count, nullptr, kAnything,
                       [&](int64_t n, int64_t k) { return x[static_cast<size_t>(n * count + k)]; });
-  LayerProblem problem{.size = size, .patches = count};
+  LayerProblem problem{.size = size};
+  const int64_t first = group * data.geometry.group_outputs();
   problem.mean_x = row_means(x, count);
   problem.mean_t = row_means(t, count);
   // The bias stays as it is where means are not taken out: it is no part of what weights give.
@@ -172,16 +162,27 @@ LayerProblem group_problem(const LayerData& data, const Patches& patches, int64_
   std::vector<float> g = product(by_x, t.data(), data.geometry.group_outputs(), threads);
   problem.g = moments(g, count, problem.mean_t, problem.mean_x, centred);
   if (!centred && !data.bias.empty()) {
-    const int64_t first = group * data.geometry.group_outputs();
     for (size_t i = 0; i < problem.g.size(); ++i) {
       const size_t output = static_cast<size_t>(first) + i / static_cast<size_t>(size);
       problem.g[i] -= data.bias[output] * problem.mean_x[i % static_cast<size_t>(size)];
     }
   }
-  return damp(data, group, problem) ? problem : LayerProblem{};
+  for (int64_t o = first; o < first + data.geometry.group_outputs(); ++o) {
+    for (int64_t k = 0; k < size; ++k) problem.weights.push_back(weight_of(data, o, k));
+  }
+  return trace(problem) > 0 ? problem : LayerProblem{};
 }
 
 }  // namespace
+
+LayerProblem damped(const LayerProblem& problem, double damping) {
+  LayerProblem result = problem;
+  const auto size = static_cast<size_t>(problem.size);
+  const double lambda = damping * trace(problem) / static_cast<double>(size);
+  for (size_t i = 0; i < size; ++i) result.h[i * size + i] += lambda;
+  for (size_t i = 0; i < result.g.size(); ++i) result.g[i] += lambda * problem.weights[i];
+  return result;
+}
 
 std::vector<LayerProblem> layer_problems(const LayerData& data, bool centred, int threads) {
   const int64_t groups = data.geometry.groups;

@@ -11,17 +11,19 @@ namespace smelt {
 /// What makes the error of a group's result channels: with x the patches that the quantized layers
 /// before give (K values), t the float results before their activation (from float patches), the
 /// mean of (q x - t)^2 is q^T H q - 2 q^T g + constant for a channel with weights q.
-///
-/// H is damped by lambda on its diagonal and g with lambda times the float weights w, so that
-/// weights which the samples say nothing about stay near w.
 struct LayerProblem {
-  int64_t size = 0;  ///< K
-  int64_t patches = 0;
-  std::vector<double> h;       ///< [K,K]
-  std::vector<double> g;       ///< [outputs of the group, K]
-  std::vector<double> mean_x;  ///< [K]
-  std::vector<double> mean_t;  ///< [outputs of the group]
+  int64_t size = 0;             ///< K; 0: no sample says anything, the operand is all 0
+  std::vector<double> h;        ///< [K,K]
+  std::vector<double> g;        ///< [outputs of the group, K]
+  std::vector<double> weights;  ///< [outputs of the group, K], float
+  std::vector<double> mean_x;   ///< [K]
+  std::vector<double> mean_t;   ///< [outputs of the group]
 };
+
+/// The same problem with `damping` times the mean of H's diagonal added to the error for the
+/// squared distance from the float weights, so that weights which samples say little about stay
+/// near them.
+LayerProblem damped(const LayerProblem& problem, double damping);
 
 /// Where the values of a layer's operand are.
 struct LayerInput {
@@ -41,7 +43,7 @@ struct LayerData {
 inline constexpr int64_t kMostPatchValues = 4608;
 
 /// The problems of all groups, from evenly spaced patches. `centred`: means are taken out of x and
-/// t, as a bias makes up for them. Nothing where no sample says anything (the operand is all 0).
+/// t, as a bias makes up for them.
 std::vector<LayerProblem> layer_problems(const LayerData& data, bool centred, int threads);
 
 }  // namespace smelt

@@ -17,6 +17,10 @@ namespace {
 
 constexpr int kBiasRounds = 3;
 
+/// Few samples tell little about many weights: where the error on others does not fall with the
+/// damping of GPTQ, stronger ones are tried.
+constexpr double kDampings[] = {0.01, 0.1, 1.0};
+
 template <class T>
 Buffer stored_bias(const std::vector<double>& bias, const Quantization& q) {
   constexpr double kMost = std::numeric_limits<T>::max() / 2;
@@ -28,6 +32,30 @@ Buffer stored_bias(const std::vector<double>& bias, const Quantization& q) {
   return Buffer::of(stored);
 }
 
+/// What the biases that the plan holds stand for.
+template <class T>
+std::vector<double> real_values(const OperandPlan& bias) {
+  const auto stored = bias.values.as<T>();
+  const std::vector<float>& scale = bias.as.quantization.scale;
+  std::vector<double> real(stored.size());
+  for (size_t i = 0; i < real.size(); ++i) {
+    real[i] =
+        static_cast<double>(stored[i]) * (scale.empty() ? 1 : scale[scale.size() == 1 ? 0 : i]);
+  }
+  return real;
+}
+
+std::vector<double> planned_bias(const OperandPlan& bias) {
+  switch (bias.as.type) {
+    case DataType::int32:
+      return real_values<int32_t>(bias);
+    case DataType::int64:
+      return real_values<int64_t>(bias);
+    default:
+      return real_values<float>(bias);
+  }
+}
+
 bool integer_weights(const OperandPlan& operand) {
   return operand.as.type == DataType::int8 || operand.as.type == DataType::int4;
 }
@@ -36,13 +64,14 @@ bool integer_weights(const OperandPlan& operand) {
 
 LayerRecovery::LayerRecovery(const Model& one_op, QuantPlan plan, const Activations& floats,
                              Activations& quantized, const SampleSplit& split,
-                             const RecoverOptions& options)
+                             const RecoverOptions& options, bool shared_weights)
     : one_op_(one_op),
       plan_(std::move(plan)),
       floats_(floats),
       quantized_(quantized),
       split_(split),
       options_(options),
+      shared_weights_(shared_weights),
       op_(one_op.main().ops().at(0)) {
   const QuantizationRule& rule = op_def(op().type).quantization;
   const OperandPlan* weights = rule.weight >= 0 ? operand(rule.weight) : nullptr;
@@ -57,6 +86,8 @@ LayerRecovery::LayerRecovery(const Model& one_op, QuantPlan plan, const Activati
   bias_ = rule.bias;
   const auto values = bias->data.as<float>();
   real_bias_.assign(values.begin(), values.end());
+  const OperandPlan* planned = operand(bias_);
+  if (planned && !planned->values.empty()) real_bias_ = planned_bias(*planned);
 }
 
 OperandPlan* LayerRecovery::operand(int index) {
@@ -87,33 +118,54 @@ double LayerRecovery::measure() {
                  split_.held_out);
 }
 
-void LayerRecovery::attempt(const std::string& name, std::vector<RecoveryStep>& steps,
-                            const std::function<void()>& change) {
-  const double before = steps.empty() ? measure() : steps.back().after_db;
+/// Makes the changes one by one, each in place of the one before, until one is no better than those
+/// before; keeps the best, if it is better than none. The results of what is kept are there
+/// afterwards.
+RecoveryStep LayerRecovery::attempt(const std::string& name, double before,
+                                    const std::vector<std::function<void()>>& changes) {
   const OpPlan plan = plan_.ops.at(op_);
   const std::vector<double> bias = real_bias_;
-  change();
-  RecoveryStep step{.name = name, .before_db = before, .after_db = measure()};
-  step.kept = step.after_db > before;
-  if (!step.kept) {
+  OpPlan best_plan = plan;
+  std::vector<double> best_bias = bias;
+  RecoveryStep step{.name = name, .before_db = before, .after_db = before};
+  bool last_is_best = false;
+  for (const auto& change : changes) {
     plan_.ops[op_] = plan;
     real_bias_ = bias;
-    step.after_db = measure();
+    change();
+    const double db = measure();
+    last_is_best = db > step.after_db;
+    if (!last_is_best && step.kept) break;
+    if (!last_is_best) continue;
+    best_plan = plan_.ops.at(op_);
+    best_bias = real_bias_;
+    step.after_db = db;
+    step.kept = true;
   }
-  steps.push_back(std::move(step));
+  plan_.ops[op_] = std::move(best_plan);
+  real_bias_ = std::move(best_bias);
+  if (!last_is_best) measure();
+  return step;
 }
 
 std::vector<RecoveryStep> LayerRecovery::run() {
   std::vector<RecoveryStep> steps;
-  if ((options_.gptq || options_.round) && geometry_ &&
+  double db = measure();
+  if ((options_.gptq || options_.round) && !shared_weights_ && geometry_ &&
       geometry_->patch_size() <= kMostPatchValues) {
+    prepare_problems();
     const char* name = !options_.round ? "gptq" : options_.gptq ? "gptq+round" : "round";
-    attempt(name, steps, [&] { round_weights(); });
+    std::vector<std::function<void()>> changes;
+    for (const double damping : kDampings) {
+      changes.push_back([this, damping] { round_weights(damping); });
+    }
+    steps.push_back(attempt(name, db, changes));
+    db = steps.back().after_db;
+    problems_.clear();
   }
   if (options_.bias && bias_ >= 0) {
-    attempt("bias", steps, [&] { correct_bias(); });
+    steps.push_back(attempt("bias", db, {[this] { correct_bias(); }}));
   }
-  if (steps.empty()) measure();
   return steps;
 }
 
@@ -163,35 +215,35 @@ LayerData LayerRecovery::layer_data() {
   return data;
 }
 
-void LayerRecovery::round_weights() {
+void LayerRecovery::prepare_problems() {
   const LayerData data = layer_data();
-  const TensorPlan& as = operand(weights_)->as;
-  const std::vector<LayerProblem> problems =
-      layer_problems(data, options_.bias && bias_ >= 0, options_.threads);
-  RoundingOptions rounding{.feedback = options_.gptq,
-                           .descent = options_.round,
-                           .free_scale = options_.round && free_scale(),
-                           .limit = as.type == DataType::int4 ? 7 : 127,
-                           .threads = geometry_->groups > 1 ? 1 : options_.threads};
-  const int64_t outputs = geometry_->group_outputs(), size = geometry_->patch_size();
-  std::vector<RoundedChannel> channels(static_cast<size_t>(geometry_->outputs));
-  parallel_for(
-      geometry_->groups, geometry_->groups > 1 ? options_.threads : 1, [&](int, int64_t group) {
-        const LayerProblem& problem = problems[static_cast<size_t>(group)];
-        if (problem.size == 0) return;
-        std::vector<double> weights, steps;
-        for (int64_t o = group * outputs; o < (group + 1) * outputs; ++o) {
-          for (int64_t k = 0; k < size; ++k) {
-            weights.push_back(data.weights[static_cast<size_t>(geometry_->weight_index(o, k))]);
-            steps.push_back(step_of(as, o, k));
-          }
-        }
-        auto rounded = round_channels(problem, weights, steps, rounding);
-        std::move(rounded.begin(), rounded.end(), channels.begin() + group * outputs);
-      });
+  problems_ = layer_problems(data, centred(), options_.threads);
   if (!(data.quantized.id == op().input(0))) quantized_.drop(data.quantized.id);
+}
+
+void LayerRecovery::round_weights(double damping) {
+  const TensorPlan& as = operand(weights_)->as;
+  const bool by_group = geometry_->groups > 1;
+  const RoundingOptions rounding{.feedback = options_.gptq,
+                                 .descent = options_.round,
+                                 .free_scale = options_.round && free_scale(),
+                                 .damping = damping,
+                                 .limit = as.type == DataType::int4 ? 7 : 127,
+                                 .threads = by_group ? 1 : options_.threads};
+  const int64_t outputs = geometry_->group_outputs();
+  std::vector<RoundedChannel> channels(static_cast<size_t>(geometry_->outputs));
+  parallel_for(geometry_->groups, by_group ? options_.threads : 1, [&](int, int64_t group) {
+    const LayerProblem& problem = problems_[static_cast<size_t>(group)];
+    if (problem.size == 0) return;
+    std::vector<double> steps;
+    for (int64_t o = group * outputs; o < (group + 1) * outputs; ++o) {
+      for (int64_t k = 0; k < problem.size; ++k) steps.push_back(step_of(as, o, k));
+    }
+    auto rounded = round_channels(problem, steps, rounding);
+    std::move(rounded.begin(), rounded.end(), channels.begin() + group * outputs);
+  });
   set_weights(channels);
-  if (options_.bias && bias_ >= 0) compensate_means(problems);
+  if (centred()) compensate_means();
 }
 
 /// Channels without integers of their own keep the nearest ones.
@@ -225,13 +277,13 @@ void LayerRecovery::set_weights(const std::vector<RoundedChannel>& channels) {
 }
 
 /// The bias takes what rounding changed in the mean of each channel.
-void LayerRecovery::compensate_means(const std::vector<LayerProblem>& problems) {
+void LayerRecovery::compensate_means() {
   if (!ensure_bias()) return;
   const OperandPlan& weights = *operand(weights_);
   const auto stored = weights.values.as<int8_t>();
   std::vector<double> bias = real_bias_;
   for (int64_t o = 0; o < geometry_->outputs; ++o) {
-    const LayerProblem& problem = problems[static_cast<size_t>(geometry_->group_of(o))];
+    const LayerProblem& problem = problems_[static_cast<size_t>(geometry_->group_of(o))];
     if (problem.size == 0) continue;
     double mean = 0;
     for (int64_t k = 0; k < problem.size; ++k) {

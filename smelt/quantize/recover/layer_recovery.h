@@ -20,11 +20,13 @@ struct SampleSplit {
 };
 SampleSplit split_samples(int64_t count);
 
-/// Recovers one op: its operands are in `floats` and `quantized`, its float results too.
+/// Recovers one op: its operands are in `floats` and `quantized`, its float results too. Weights
+/// that other ops read too stay as they are.
 class LayerRecovery {
  public:
   LayerRecovery(const Model& one_op, QuantPlan plan, const Activations& floats,
-                Activations& quantized, const SampleSplit& split, const RecoverOptions& options);
+                Activations& quantized, const SampleSplit& split, const RecoverOptions& options,
+                bool shared_weights);
 
   /// Whether the op has integer weights that recovery understands.
   bool applicable() const { return weights_ >= 0; }
@@ -41,19 +43,21 @@ class LayerRecovery {
   float input_scale() const;
   Tensor form_of(TensorId id) const;
 
-  bool weights_can_move() const;
+  /// Whether the bias makes up for the means of results.
+  bool centred() const { return options_.bias && bias_ >= 0; }
   bool free_scale() const;
   double step_of(const TensorPlan& as, int64_t output, int64_t k) const;
   LayerData layer_data();
-  void round_weights();
+  void prepare_problems();
+  void round_weights(double damping);
   void set_weights(const std::vector<RoundedChannel>& channels);
-  void compensate_means(const std::vector<LayerProblem>& problems);
+  void compensate_means();
   void correct_bias();
   void set_bias(const std::vector<double>& bias);
   bool ensure_bias();
   double measure();
-  void attempt(const std::string& name, std::vector<RecoveryStep>& steps,
-               const std::function<void()>& change);
+  RecoveryStep attempt(const std::string& name, double before,
+                       const std::vector<std::function<void()>>& changes);
 
   const Model& one_op_;
   QuantPlan plan_;
@@ -61,10 +65,12 @@ class LayerRecovery {
   Activations& quantized_;
   const SampleSplit& split_;
   const RecoverOptions& options_;
+  bool shared_weights_;
   OpId op_;
   int weights_ = -1, bias_ = -1;  ///< operands
   std::optional<LayerGeometry> geometry_;
-  std::vector<double> real_bias_;  ///< what the stored bias stands for
+  std::vector<LayerProblem> problems_;  ///< while weights are rounded
+  std::vector<double> real_bias_;       ///< what the stored bias stands for
 };
 
 }  // namespace smelt

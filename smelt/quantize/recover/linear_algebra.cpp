@@ -26,20 +26,6 @@ void solve_block(double* row, const std::vector<double>& a, int64_t n, int64_t f
 
 }  // namespace
 
-double dot(const double* a, const double* b, int64_t count) {
-  double sums[8] = {};
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  for (; i < count; ++i) sums[0] += a[i] * b[i];
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-}
-
-void add_scaled(double factor, const double* x, int64_t count, double* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += factor * x[i];
-}
-
 bool cholesky(std::vector<double>& a, int64_t n, int threads) {
   const auto row = [&](int64_t i) { return &a[static_cast<size_t>(i * n)]; };
   for (int64_t first = 0; first < n; first += kBlock) {

@@ -5,6 +5,7 @@
 #include "smelt/base/parallel.h"
 #include "smelt/data/select.h"
 #include "smelt/ir/dump.h"
+#include "smelt/ops/op_def.h"
 #include "smelt/quantize/apply.h"
 #include "smelt/quantize/recover/layer_recovery.h"
 #include "smelt/quantize/recover/run_error.h"
@@ -77,6 +78,7 @@ class Recovery {
       : model_(model),
         graph_(model.main()),
         plan_(plan),
+        before_(plan),
         options_(options),
         split_(split_samples(data.size())),
         readers_(readers_of(graph_)),
@@ -131,7 +133,7 @@ class Recovery {
     const QuantPlan plan = plan_for(plan_, one.main());
     run_op(one, floats_, options_.threads);
     run_op(apply(one, plan), plain_, options_.threads);
-    LayerRecovery layer(one, plan, floats_, recovered_, split_, options_);
+    LayerRecovery layer(one, plan, floats_, recovered_, split_, options_, shares_weights(id));
     if (layer.applicable()) {
       const TensorId result = graph_.op(id).output();
       RecoveryReport report{.op = id, .name = plan.ops.at(id).name};
@@ -146,6 +148,13 @@ class Recovery {
     drop_read(id);
   }
 
+  bool shares_weights(OpId id) const {
+    const int weights = op_def(graph_.op(id).type).quantization.weight;
+    if (weights < 0) return false;
+    const TensorId operand = graph_.op(id).input(static_cast<size_t>(weights));
+    return operand && graph_.consumers(operand).size() > 1;
+  }
+
   void drop_read(OpId id) {
     for (const TensorId input : graph_.op(id).inputs) {
       if (!input || graph_.tensor(input).is_constant || --readers_[input] > 0) continue;
@@ -154,17 +163,30 @@ class Recovery {
   }
 
   void report_outputs() {
+    double gain = 0;
     for (const TensorId id : graph_.outputs()) {
       if (graph_.tensor(id).type != DataType::float32 || graph_.tensor(id).is_constant) continue;
       reports_.push_back({.name = fmt::format("output {}", graph_.tensor(id).name),
                           .before_db = error_db(plain_, id),
                           .after_db = error_db(recovered_, id)});
+      gain += reports_.back().after_db - reports_.back().before_db;
+    }
+    if (gain < 0) undo();
+  }
+
+  /// Layers that gained may still do harm together.
+  void undo() {
+    plan_ = std::move(before_);
+    for (RecoveryReport& report : reports_) {
+      report.after_db = report.before_db;
+      for (RecoveryStep& step : report.steps) step.kept = false;
     }
   }
 
   const Model& model_;
   const Graph& graph_;
   QuantPlan& plan_;
+  QuantPlan before_;
   RecoverOptions options_;
   SampleSplit split_;
   std::map<TensorId, int> readers_;

@@ -69,8 +69,9 @@ RecoveryReport equalize_if_better(Model& model, Stats& stats, QuantPlan& plan,
 /// Bias correction, learned rounding and GPTQ, layer by layer in execution order, each against the
 /// float results, from inputs as the layers recovered before give them. Sets OperandPlan::values of
 /// weights and biases (and the scales of int4 weights). A step that does not lower the error of a
-/// layer's results on held-out samples (every fourth) is undone. Weights that several ops share
-/// stay. A report per layer, and one of the model's outputs.
+/// layer's results on held-out samples (every fourth) is undone; all are where the model's outputs
+/// are no nearer to the float ones in the end. Weights that several ops share stay. A report per
+/// layer, and one for each output of the model.
 /// unsupported where shapes depend on data or ops share variables.
 std::vector<RecoveryReport> recover(const Model& float_model, QuantPlan& plan,
                                     const DatasetPtr& data, const RecoverOptions& options);

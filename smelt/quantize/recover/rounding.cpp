@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "smelt/base/parallel.h"
@@ -41,18 +42,21 @@ int clamp_round(double value, int limit) {
 class Channel {
  public:
   Channel(const LayerProblem& problem, const Factor& factor, const RoundingOptions& options,
-          const double* weights, const double* steps, const double* g)
+          size_t channel, const double* steps)
       : n_(static_cast<size_t>(problem.size)),
         problem_(problem),
         factor_(factor),
         options_(options),
-        target_(weights, weights + n_),
+        target_(problem.weights.begin() + static_cast<int64_t>(channel * n_),
+                problem.weights.begin() + static_cast<int64_t>((channel + 1) * n_)),
         steps_(steps, steps + n_),
         asked_(steps_),
-        g_(g, n_) {}
+        g_(std::span(problem.g).subspan(channel * n_, n_)) {
+    for (size_t i = 0; i < n_; ++i) diagonal_.push_back(problem.h[i * n_ + i]);
+  }
 
   RoundedChannel run() {
-    if (options_.feedback && !factor_.l.empty()) solve_target();
+    if (has_feedback()) solve_target();
     choose_start();
     if (options_.descent) {
       for (int round = 0; round < (options_.free_scale ? 4 : 1); ++round) {
@@ -60,7 +64,6 @@ class Channel {
         if (!options_.free_scale || !fit_scale()) break;
       }
       descend();
-      if (n_ <= kPairs) move_pairs();
     }
     RoundedChannel result{.scale = factor_on_steps_};
     result.values.assign(q_.begin(), q_.end());
@@ -68,10 +71,9 @@ class Channel {
   }
 
  private:
-  static constexpr size_t kPairs = 640;   ///< pairs take K^2 time
   static constexpr double kLeast = 1e-9;  ///< smaller gains are noise
 
-  double diagonal(size_t i) const { return problem_.h[i * n_ + i]; }
+  bool has_feedback() const { return options_.feedback && !factor_.l.empty(); }
   const double* row(size_t i) const { return &problem_.h[i * n_]; }
 
   void solve_target() {
@@ -87,17 +89,21 @@ class Channel {
     return q;
   }
 
-  std::vector<int> with_feedback() const {
+  /// The integers, and what they add to the least error: |L^T (s q - w*)|^2.
+  std::pair<std::vector<int>, double> with_feedback() const {
     std::vector<int> q(n_);
     std::vector<double> carried(n_);
+    double error = 0;
     for (size_t i = n_; i-- > 0;) {
       const size_t at = factor_.order[i];
       const double* l = &factor_.l[i * n_];
       q[at] = clamp_round((target_[at] - carried[i] / l[i]) / steps_[at], options_.limit);
-      const double error = steps_[at] * q[at] - target_[at];
-      add_scaled(error, l, static_cast<int64_t>(i), carried.data());
+      const double difference = steps_[at] * q[at] - target_[at];
+      const double part = l[i] * difference + carried[i];
+      error += part * part;
+      add_scaled(difference, l, static_cast<int64_t>(i), carried.data());
     }
-    return q;
+    return {std::move(q), error};
   }
 
   /// r = H (s q) - g, and the value of the quadratic.
@@ -120,25 +126,24 @@ class Channel {
     for (size_t i = 0; i < n_; ++i) steps_[i] = asked_[i] * factor;
   }
 
-  void choose_start() {
-    std::vector<double> factors{1.0};
-    if (options_.free_scale) {
-      for (int i = -11; i <= 3; ++i) {
-        if (i != 0) factors.push_back(1 + 0.04 * i);
-      }
-    }
+  /// The factor on the steps with the least error, of those that are tried.
+  double best_factor() {
+    if (!options_.free_scale) return 1;
     double best = std::numeric_limits<double>::infinity(), best_factor = 1;
-    std::vector<int> best_q;
-    for (const double factor : factors) {
+    for (const double factor : {1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52, 1.08}) {
       scale_steps(factor);
-      for (const bool feedback : {false, true}) {
-        if (feedback && (!options_.feedback || factor_.l.empty())) continue;
-        const double error = set(feedback ? with_feedback() : nearest());
-        if (error < best) best = error, best_factor = factor, best_q = q_;
-      }
+      const double error = has_feedback() ? with_feedback().second : set(nearest());
+      if (error < best) best = error, best_factor = factor;
     }
-    scale_steps(best_factor);
-    set(std::move(best_q));
+    return best_factor;
+  }
+
+  void choose_start() {
+    scale_steps(best_factor());
+    const double plain = set(nearest());
+    if (!has_feedback()) return;
+    std::vector<int> rounded = std::move(q_);
+    if (set(with_feedback().first) > plain) set(std::move(rounded));
   }
 
   void move(size_t i, int by) {
@@ -149,55 +154,20 @@ class Channel {
   /// What a move adds to the error.
   double cost(size_t i, int by) const {
     const double d = by * steps_[i];
-    return d * (2 * residual_[i] + d * diagonal(i));
+    return d * (2 * residual_[i] + d * diagonal_[i]);
   }
 
   void descend() {
     for (int sweep = 0; sweep < 100; ++sweep) {
       bool moved = false;
       for (size_t i = 0; i < n_; ++i) {
-        const double wish = q_[i] - residual_[i] / (steps_[i] * diagonal(i));
+        const double wish = q_[i] - residual_[i] / (steps_[i] * diagonal_[i]);
         const int by = clamp_round(wish, options_.limit) - q_[i];
-        if (by == 0 || cost(i, by) > -kLeast * steps_[i] * steps_[i] * diagonal(i)) continue;
+        if (by == 0 || cost(i, by) > -kLeast * steps_[i] * steps_[i] * diagonal_[i]) continue;
         move(i, by);
         moved = true;
       }
       if (!moved) return;
-    }
-  }
-
-  bool allowed(size_t i, int by) const { return std::abs(q_[i] + by) <= options_.limit; }
-
-  /// One step of weight i together with the one other step that fits it best.
-  bool move_pair(size_t i, int by) {
-    const double d = by * steps_[i];
-    const double alone = cost(i, by);
-    double best = -kLeast * steps_[i] * steps_[i] * diagonal(i);
-    size_t partner = n_;
-    int partner_by = 0;
-    for (size_t j = 0; j < n_; ++j) {
-      const double slope = residual_[j] + d * row(i)[j];
-      const int other = slope > 0 ? -1 : 1;
-      const double change = alone + steps_[j] * (steps_[j] * diagonal(j) - 2 * std::abs(slope));
-      if (change >= best || j == i || !allowed(j, other)) continue;
-      best = change, partner = j, partner_by = other;
-    }
-    if (partner == n_) return false;
-    move(i, by);
-    move(partner, partner_by);
-    return true;
-  }
-
-  void move_pairs() {
-    for (int sweep = 0; sweep < 10; ++sweep) {
-      bool moved = false;
-      for (size_t i = 0; i < n_; ++i) {
-        for (const int by : {-1, 1}) {
-          if (allowed(i, by) && move_pair(i, by)) moved = true;
-        }
-      }
-      if (!moved) return;
-      descend();
     }
   }
 
@@ -212,7 +182,7 @@ class Channel {
     const double change = square > 0 ? linear / square : 1;
     if (std::abs(change - 1) < 1e-4 || change < 0.5 || change > 2) return false;
     scale_steps(factor_on_steps_ * change);
-    set(q_);
+    for (size_t i = 0; i < n_; ++i) residual_[i] = change * (residual_[i] + g_[i]) - g_[i];
     return true;
   }
 
@@ -221,6 +191,7 @@ class Channel {
   const Factor& factor_;
   const RoundingOptions& options_;
   std::vector<double> target_, steps_, asked_;
+  std::vector<double> diagonal_;  ///< of H
   std::span<const double> g_;
   double factor_on_steps_ = 1;
   std::vector<int> q_;
@@ -230,17 +201,17 @@ class Channel {
 }  // namespace
 
 std::vector<RoundedChannel> round_channels(const LayerProblem& problem,
-                                           const std::vector<double>& weights,
                                            const std::vector<double>& steps,
                                            const RoundingOptions& options) {
+  const LayerProblem near_weights = damped(problem, options.damping);
   Factor factor;
-  if (options.feedback) factor = factorize(problem, options.threads);
-  std::vector<RoundedChannel> channels(weights.size() / static_cast<size_t>(problem.size));
+  if (options.feedback) factor = factorize(near_weights, options.threads);
+  std::vector<RoundedChannel> channels(steps.size() / static_cast<size_t>(problem.size));
   parallel_for(static_cast<int64_t>(channels.size()), options.threads, [&](int, int64_t i) {
-    const int64_t at = i * problem.size;
-    channels[static_cast<size_t>(i)] = Channel(problem, factor, options, weights.data() + at,
-                                               steps.data() + at, problem.g.data() + at)
-                                           .run();
+    channels[static_cast<size_t>(i)] =
+        Channel(near_weights, factor, options, static_cast<size_t>(i),
+                &steps[static_cast<size_t>(i * problem.size)])
+            .run();
   });
   return channels;
 }

@@ -12,6 +12,7 @@ struct RoundingOptions {
   bool feedback = false;    ///< GPTQ: least-squares target, rounding with error feedback
   bool descent = false;     ///< moves by whole steps while they help
   bool free_scale = false;  ///< the scale of each channel may change
+  double damping = 0.01;    ///< see damped; that of GPTQ
   int limit = 127;          ///< integers are in [-limit, limit]
   int threads = 1;
 };
@@ -22,19 +23,17 @@ struct RoundedChannel {
   double scale = 1;            ///< factor on the steps that were asked
 };
 
-/// Integers for the channels of a group. `weights` [outputs, K], `steps` [outputs, K]: real value
-/// of one integer.
+/// Integers for the channels of a group. `steps` [outputs, K]: real value of one integer.
 ///
 /// feedback: the target is w* = H^-1 g, which makes up for the error of x. Integers are chosen one
 /// by one, those of the largest H_ii first, each next to what is best given those before: with
 /// H = L L^T this is the nearest-plane algorithm on |L^T (q - w*)|^2, the same as GPTQ (Frantar et
 /// al. 2022, algorithm 1).
 /// descent: coordinate descent on the same quadratic from the better of nearest and feedback
-/// rounding, then over pairs of weights; every move lowers the error. This is what AdaRound (Nagel
-/// et al. 2020, eq. 21) relaxes, without the relaxation and not limited to the two neighbours.
-/// free_scale: a grid of scales, then for the integers found the best scale q^T g / q^T H q.
+/// rounding; every move lowers the error. This is what AdaRound (Nagel et al. 2020, eq. 21)
+/// relaxes, without the relaxation and not limited to the two neighbours. free_scale: the best of a
+/// grid of scales, then for the integers found q^T g / q^T H q.
 std::vector<RoundedChannel> round_channels(const LayerProblem& problem,
-                                           const std::vector<double>& weights,
                                            const std::vector<double>& steps,
                                            const RoundingOptions& options);
 
