@@ -85,7 +85,7 @@ void report_debugging(const DebugReport& report, const DebuggerOptions& options,
                    percent(report.float_accuracy));
   }
   terminal.print("; output MSE {:.3g}\n{}\n{}", report.output_mse,
-                 debug_table(report, static_cast<size_t>(options.top)), debug_findings(report));
+                 debug_table(report, static_cast<size_t>(options.top), terminal_width()), debug_findings(report));
   if (options.csv.empty()) return;
   const std::string csv = debug_csv(report);
   write_file(options.csv, as_bytes(std::string_view(csv)));

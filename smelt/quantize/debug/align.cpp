@@ -30,6 +30,18 @@ bool gives_reals(const Graph& graph, const Op& op) {
                      [&](TensorId id) { return id && holds_reals(graph.tensor(id)); });
 }
 
+/// A result's name, and what quantizers make of it: "sum", "sum/int8", "sum_int8:1", "sum1".
+bool is_name_of(std::string_view quantized, std::string_view reference) {
+  if (reference.empty() || !quantized.starts_with(reference)) return false;
+  std::string_view rest = quantized.substr(reference.size());
+  for (const std::string_view type : {"/int8", "/int16", "/uint8", "/float32", "_int8", "_int16"}) {
+    if (!rest.starts_with(type)) continue;
+    rest.remove_prefix(type.size());
+    break;
+  }
+  return rest.find_first_not_of(":0123456789") == std::string_view::npos;
+}
+
 class Aligner {
  public:
   Aligner(const Graph& reference, const Graph& quantized, AlignBy by)
@@ -148,7 +160,7 @@ class Aligner {
 
   bool same_name(OpId q, OpId f) const {
     const TensorId a = q_.op(q).output(), b = f_.op(f).output();
-    return a && b && !q_.tensor(a).name.empty() && q_.tensor(a).name == f_.tensor(b).name;
+    return a && b && is_name_of(q_.tensor(a).name, f_.tensor(b).name);
   }
 
   /// Distance of the largest float constants; nothing where the ops have none.
@@ -188,8 +200,12 @@ class Aligner {
 
   /// The one among several. Those that read what is not known must be told by name or by weights.
   std::optional<OpMatch> choose(std::vector<OpMatch> found, bool loose) const {
-    for (OpMatch& match : found) {
-      if (same_name(match.quantized, match.reference)) return std::move(match);
+    const auto named = [&](const OpMatch& match) {
+      return same_name(match.quantized, match.reference);
+    };
+    const auto by_name = std::find_if(found.begin(), found.end(), named);
+    if (by_name != found.end() && std::find_if(by_name + 1, found.end(), named) == found.end()) {
+      return std::move(*by_name);
     }
     if (found.size() == 1 && !loose) return std::move(found[0]);
     std::optional<std::pair<double, size_t>> best;

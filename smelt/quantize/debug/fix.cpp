@@ -137,6 +137,7 @@ Recipe recipe_of(const Model& quantized) {
   for (const TensorId id : graph.inputs()) {
     if (graph.tensor(id).type == DataType::float32) recipe.io = IoType::float32;
     if (graph.tensor(id).type == DataType::uint8) recipe.io = IoType::uint8;
+    if (graph.tensor(id).type == DataType::int16) recipe.io = IoType::int16;
   }
   return recipe;
 }

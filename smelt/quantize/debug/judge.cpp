@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -117,12 +118,14 @@ void judge_error(LayerReport& layer, int64_t samples) {
 
 void judge_bias(LayerReport& layer) {
   const ErrorStats& error = layer.same_inputs;
-  if (std::abs(error.mean_error) <= kBiasOverStddev * error.stddev) return;
+  const double mean = error.mean_error;
+  const double spread = std::sqrt(std::max(error.mean_squared_error - mean * mean, 0.0));
+  if (std::abs(mean) <= kBiasOverSpread * spread) return;
   if (layer.layerwise.sqnr_db >= kBiasSqnr) return;
   layer.findings.push_back(
       {fmt::format("its results are off by {:.3g} on average, {:.1f} times the spread of the "
                    "error; correct its bias",
-                   error.mean_error, std::abs(error.mean_error) / error.stddev),
+                   mean, spread > 0 ? std::abs(mean) / spread : 1.0),
        {Cure::bias_correction}});
 }
 

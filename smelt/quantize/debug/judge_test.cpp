@@ -120,7 +120,10 @@ TEST(Judge, FewLargeValuesWantANarrowerRange) {
   b.output(add_dense(b, h, "sum", random_values(static_cast<size_t>(units * 2), 3),
                      std::vector<float>(2, 0.0f)));
   const Model model = std::move(b).build_model();
-  const DatasetPtr data = uniform(400, 4);
+  const auto values = random_values(1600, 37, 0.9f);
+  const DatasetPtr data = dataset(400, 4, [&](int32_t row, int32_t column) {
+    return column == 0 && row % 100 == 0 ? 1.0f : values[static_cast<size_t>(row * 4 + column)];
+  });
   const QuantizeResult result =
       quantize(model, data,
                {.recipe = {.base = {.granularity = Granularity::per_channel,
