@@ -158,9 +158,23 @@ class Aligner {
     return match;
   }
 
-  bool same_name(OpId q, OpId f) const {
-    const TensorId a = q_.op(q).output(), b = f_.op(f).output();
-    return a && b && is_name_of(q_.tensor(a).name, f_.tensor(b).name);
+  bool has_name_of(const OpMatch& match, bool exactly) const {
+    const TensorId a = q_.op(match.quantized).output(), b = f_.op(match.reference).output();
+    if (!a || !b) return false;
+    const std::string& q = q_.tensor(a).name;
+    const std::string& f = f_.tensor(b).name;
+    return exactly ? !q.empty() && q == f : is_name_of(q, f);
+  }
+
+  /// The only one that has the name.
+  OpMatch* by_name(std::vector<OpMatch>& found, bool exactly) const {
+    OpMatch* named = nullptr;
+    for (OpMatch& match : found) {
+      if (!has_name_of(match, exactly)) continue;
+      if (named != nullptr) return nullptr;
+      named = &match;
+    }
+    return named;
   }
 
   /// Distance of the largest float constants; nothing where the ops have none.
@@ -200,12 +214,8 @@ class Aligner {
 
   /// The one among several. Those that read what is not known must be told by name or by weights.
   std::optional<OpMatch> choose(std::vector<OpMatch> found, bool loose) const {
-    const auto named = [&](const OpMatch& match) {
-      return same_name(match.quantized, match.reference);
-    };
-    const auto by_name = std::find_if(found.begin(), found.end(), named);
-    if (by_name != found.end() && std::find_if(by_name + 1, found.end(), named) == found.end()) {
-      return std::move(*by_name);
+    for (const bool exactly : {true, false}) {
+      if (OpMatch* named = by_name(found, exactly)) return std::move(*named);
     }
     if (found.size() == 1 && !loose) return std::move(found[0]);
     std::optional<std::pair<double, size_t>> best;
