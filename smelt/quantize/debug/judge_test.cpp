@@ -182,14 +182,13 @@ TEST(Judge, ErrorsOfOneSignWantBiasCorrection) {
 }
 
 TEST(Judge, CoarseWeightsWantMoreBits) {
-  LayerReport layer{.type = OpType::conv_2d, .layer = "conv"};
-  layer.layerwise.sqnr_db = 15;
-  layer.split = {.weights = 3, .rounding = 0.1};
-  layer.weights = WeightFacts{.type = DataType::int4};
-  judge(layer, 100);
-  ASSERT_EQ(layer.findings.size(), 1u);
-  EXPECT_EQ(layer.findings[0].cures[0], Cure::more_weight_bits);
-  EXPECT_THAT(layer.findings[0].text, testing::HasSubstr("97 % of that"));
+  const DatasetPtr data = random_dataset(100, {6, 6, 3});
+  const QuantizeResult result = quantize(small_classifier(), data, {.recipe = scheme("int4")});
+  const DebugReport report = debug(result, data);
+  EXPECT_THAT(cures(report, "conv"), testing::ElementsAre(Cure::more_weight_bits));
+  const Fix fix = fix_findings(result.plan.recipe, report);
+  const DebugReport after = debug(quantize(small_classifier(), data, {.recipe = fix.recipe}), data);
+  EXPECT_LT(after.output_mse, report.output_mse / 10);
 }
 
 TEST(Judge, AccuracyThatReturnsIsAFinding) {
