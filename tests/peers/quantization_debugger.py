@@ -116,7 +116,7 @@ def main():
         start = time.time()  # of what both do: nothing is left out one by one
         subprocess.run([args.smelt, "debug", args.model, folder / "int8.tflite", "--data", args.samples,
                         "--samples", str(len(samples)), "--leave-one-out", "0", "--csv", folder / "ours.csv",
-                        "-q"], check=True)
+                        "--numerics", "litert", "-q"], check=True)
         our_seconds = time.time() - start
         worst = compare(read(folder / "ours.csv"), read(folder / "theirs.csv"))
     print(f"largest disagreement {100 * worst:.2f} %")
