@@ -108,7 +108,10 @@ std::optional<QuantizeResult> fix_model(const FixRequest& request, Terminal& ter
   terminal.print("{}", fix_table(request.report, request.quantized_bytes, after, bytes));
   json["before"] = score(request.report, request.quantized_bytes);
   json["after"] = score(after, bytes);
-  return fixed;
+  json["kept"] = after.output_mse < request.report.output_mse;
+  if (json["kept"]) return fixed;
+  terminal.print("the cures do not bring it nearer to the float model; they are not kept\n");
+  return std::nullopt;
 }
 
 }  // namespace smelt::cli

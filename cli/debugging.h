@@ -39,7 +39,8 @@ struct FixRequest {
 };
 
 /// Applies the cures of the report's findings, prints them and what both models do, and describes
-/// that in `json`. Nothing where there is nothing to cure.
+/// that in `json`. Nothing where there is nothing to cure, or where the outputs do not come nearer
+/// to the float model's.
 std::optional<QuantizeResult> fix_model(const FixRequest& request, Terminal& terminal,
                                         nlohmann::json& json);
 
