@@ -30,6 +30,13 @@ bool gives_reals(const Graph& graph, const Op& op) {
                      [&](TensorId id) { return id && holds_reals(graph.tensor(id)); });
 }
 
+/// Inputs that are not constant.
+std::vector<TensorId> fed_inputs(const Graph& graph) {
+  std::vector<TensorId> ids = graph.inputs();
+  std::erase_if(ids, [&](TensorId id) { return graph.tensor(id).is_constant; });
+  return ids;
+}
+
 /// A result's name, and what quantizers make of it: "sum", "sum/int8", "sum_int8:1", "sum1".
 bool is_name_of(std::string_view quantized, std::string_view reference) {
   if (reference.empty() || !quantized.starts_with(reference)) return false;
@@ -68,26 +75,9 @@ class Aligner {
 
  private:
   void match_inputs() {
-    const auto computed = [](const Graph& graph) {
-      std::vector<TensorId> ids = graph.inputs();
-      std::erase_if(ids, [&](TensorId id) { return graph.tensor(id).is_constant; });
-      return ids;
-    };
-    const std::vector<TensorId> f = computed(f_), q = computed(q_);
-    if (f.size() != q.size()) {
-      fail(ErrorKind::bad_argument,
-           "the float model has {} inputs and the quantized one {}: they are not the same model",
-           f.size(), q.size());
-    }
-    for (size_t i = 0; i < q.size(); ++i) {
-      if (f_.tensor(f[i]).shape != q_.tensor(q[i]).shape) {
-        fail(ErrorKind::bad_argument,
-             "input {} is {} in the float model and {} in the quantized one: they are not the same "
-             "model",
-             i, to_string(f_.tensor(f[i]).shape), to_string(q_.tensor(q[i]).shape));
-      }
-      result_.tensors[q[i]] = f[i];
-    }
+    require_same_inputs(f_, q_);
+    const std::vector<TensorId> f = fed_inputs(f_), q = fed_inputs(q_);
+    for (size_t i = 0; i < q.size(); ++i) result_.tensors[q[i]] = f[i];
   }
 
   TensorId counterpart(TensorId id) const {
@@ -237,6 +227,10 @@ class Aligner {
     const Op& q = q_.op(match.quantized);
     const Op& f = f_.op(match.reference);
     used_.insert(match.reference);
+    if (const std::optional<double> distance = weight_distance(match)) {
+      ++result_.with_weights;
+      if (*distance > kSameWeights) ++result_.with_other_weights;
+    }
     for (size_t i = 0; i < q.outputs.size(); ++i) {
       if (q.outputs[i]) result_.tensors[q.outputs[i]] = f.outputs[i];
     }
@@ -260,6 +254,24 @@ bool is_bridge(OpType type) { return type == OpType::quantize || type == OpType:
 
 bool is_computed(const Graph& graph, TensorId id) {
   return id && !graph.tensor(id).is_constant && (graph.producer(id) || graph.is_input(id));
+}
+
+void require_same_inputs(const Graph& reference, const Graph& quantized) {
+  const std::vector<TensorId> f = fed_inputs(reference), q = fed_inputs(quantized);
+  if (f.size() != q.size()) {
+    fail(ErrorKind::bad_argument,
+         "the float model has {} inputs and the quantized one {}: they are not the same model",
+         f.size(), q.size());
+  }
+  for (size_t i = 0; i < q.size(); ++i) {
+    const Shape& a = reference.tensor(f[i]).shape;
+    const Shape& b = quantized.tensor(q[i]).shape;
+    if (a == b) continue;
+    fail(ErrorKind::bad_argument,
+         "input {} is {} in the float model and {} in the quantized one: they are not the same "
+         "model",
+         i, to_string(a), to_string(b));
+  }
 }
 
 Alignment align(const Graph& reference, const Graph& quantized, AlignBy by) {

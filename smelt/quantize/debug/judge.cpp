@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "smelt/ops/op_def.h"
+
 namespace smelt {
 namespace {
 
@@ -101,6 +103,8 @@ Part worst_part(const LayerReport& layer) {
 }
 
 void judge_error(LayerReport& layer, int64_t samples) {
+  // Its scale is that of the op before it, which the finding is of.
+  if (op_def(layer.type).quantization.output == OutputScale::same_as_input) return;
   const double sqnr = layer.layerwise.sqnr_db;
   const bool gains = gains_accuracy(layer, samples);
   const bool coarse = layer.rmse_per_scale() > kPoorRmsePerScale && sqnr < kGoodSqnr;
