@@ -177,6 +177,7 @@ class Aligner {
       const Tensor& floats = f_.tensor(f.inputs[i]);
       if (floats.type != DataType::float32 || floats.shape.elements() <= largest) continue;
       const TensorId stored = q_.op(match.quantized).inputs[static_cast<size_t>(match.sources[i])];
+      if (floats.sparsity || q_.tensor(stored).sparsity) continue;
       largest = floats.shape.elements();
       distance = relative_distance(real_constant(f_, floats), real_constant(q_, q_.tensor(stored)));
     }
