@@ -114,16 +114,19 @@ TEST(Debug, AgreesWithFormulasForADenseLayer) {
     const LayerReport& layer = report.layers[0];
     EXPECT_EQ(layer.layer, "y");
     EXPECT_EQ(layer.same_inputs.num_elements, 4);
-    EXPECT_NEAR(layer.same_inputs.mean_squared_error, oracle.same_inputs, 1e-7);
-    EXPECT_NEAR(layer.layerwise.mean_squared_error, oracle.layerwise, 1e-7);
-    EXPECT_NEAR(layer.accumulated.mean_squared_error, oracle.layerwise, 1e-7);
-    EXPECT_NEAR(layer.split.weights, oracle.weights, 1e-9);
-    EXPECT_NEAR(layer.split.activation, oracle.activation, 1e-9);
-    EXPECT_NEAR(layer.split.clipping, oracle.clipping, 1e-8);
-    EXPECT_NEAR(layer.split.rounding, oracle.rounding, 1e-8);
+    const auto near = [](double value) {  // floats against doubles
+      return testing::DoubleNear(value, 1e-5 * value + 1e-9);
+    };
+    EXPECT_THAT(layer.same_inputs.mean_squared_error, near(oracle.same_inputs));
+    EXPECT_THAT(layer.layerwise.mean_squared_error, near(oracle.layerwise));
+    EXPECT_THAT(layer.accumulated.mean_squared_error, near(oracle.layerwise));
+    EXPECT_THAT(layer.split.weights, near(oracle.weights));
+    EXPECT_THAT(layer.split.activation, near(oracle.activation));
+    EXPECT_THAT(layer.split.clipping, near(oracle.clipping));
+    EXPECT_THAT(layer.split.rounding, near(oracle.rounding));
     EXPECT_GT(oracle.clipping, 1e-4);
-    EXPECT_NEAR(report.output_mse, oracle.layerwise, 1e-7);
-    EXPECT_NEAR(*layer.output_mse, oracle.alone_in_float, 1e-7);
+    EXPECT_THAT(report.output_mse, near(oracle.layerwise));
+    EXPECT_THAT(*layer.output_mse, near(oracle.alone_in_float));
     EXPECT_NEAR(layer.range(), 1.8, 1e-6);
     EXPECT_NEAR(layer.rmse_per_scale(), std::sqrt(oracle.same_inputs) / *layer.scale, 1e-4);
   }
