@@ -40,16 +40,17 @@ nlohmann::json fix(const DebugCommand& options, const Model& float_model, const 
                    const DebugReport& report, const DebugOptions& debug, const DatasetPtr& data,
                    Terminal& terminal) {
   nlohmann::json json;
-  const FixRequest request{
-      .float_model = float_model,
-      .quantized_bytes = quantized.source.file_bytes,
-      .report = report,
-      .calibration = open_data(options.calibrate, options.data),
-      .data = data,
-      .recipe = recipe_of(quantized),
-      .calibrate = {.threads = options.debugger.threads, .progress = terminal.progress()},
-      .debug = debug};
-  if (const std::optional<FixedModel> fixed = fix_model(request, terminal, json)) {
+  QuantizeOptions how{.recipe = recipe_of(quantized), .pipeline = pipeline_options(options.model)};
+  how.calibrate.threads = how.recover.threads = options.debugger.threads;
+  how.calibrate.progress = how.recover.progress = terminal.progress();
+  const FixRequest request{.float_model = float_model,
+                           .quantized_bytes = quantized.source.file_bytes,
+                           .report = report,
+                           .calibration = open_data(options.calibrate, options.data),
+                           .data = data,
+                           .quantize = how,
+                           .debug = debug};
+  if (const std::optional<QuantizeResult> fixed = fix_model(request, terminal, json)) {
     tflite::save(fixed->model, options.out, {.source_metadata = false});
     json["output"] = options.out;
   }

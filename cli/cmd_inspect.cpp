@@ -1,6 +1,3 @@
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "command.h"
@@ -15,13 +12,6 @@ struct InspectOptions {
   CommonOptions common;
   ModelOptions model;
 };
-
-/// Columns of the terminal; 0, without a limit, where the output goes elsewhere.
-int terminal_width() {
-  winsize size{};
-  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col;
-}
 
 std::string tensor_text(const TensorSummary& tensor) {
   std::string text = fmt::format("{} {}{}", tensor.name, tensor.type, to_string(tensor.shape));

@@ -109,17 +109,15 @@ nlohmann::json debug_result(const QuantizeCommand& options, const QuantizeOption
   report_debugging(report, debugger, terminal);
   if (!options.fix) return json;
   const FixRequest request{.float_model = result.float_model,
-                           .stats = how.calibrate.histograms ? &result.stats : nullptr,
                            .quantized_bytes = tflite::file_bytes(result.model),
                            .report = report,
                            .calibration = calibration,
                            .data = data,
-                           .recipe = how.recipe,
-                           .calibrate = how.calibrate,
+                           .quantize = how,
                            .debug = debug};
-  if (std::optional<FixedModel> fixed = fix_model(request, terminal, json["fix"])) {
-    result.plan = std::move(fixed->plan);
-    result.model = std::move(fixed->model);
+  if (std::optional<QuantizeResult> fixed = fix_model(request, terminal, json["fix"])) {
+    fixed->unrolled = std::move(result.unrolled);
+    result = std::move(*fixed);
   }
   return json;
 }

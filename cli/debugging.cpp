@@ -36,15 +36,6 @@ nlohmann::json score(const DebugReport& report, int64_t bytes) {
           {"output_mse", report.output_mse}};
 }
 
-/// Ranges of the float model, with histograms: a cure may ask for another part of them.
-Stats stats_for(const FixRequest& request, const Recipe& recipe) {
-  if (request.stats != nullptr && request.stats->samples > 0) return *request.stats;
-  if (!request.calibration || !needs_calibration(recipe)) return {};
-  CalibrateOptions how = request.calibrate;
-  how.histograms = true;
-  return calibrate(request.float_model, request.calibration, how);
-}
-
 }  // namespace
 
 void add_debugger(CLI::App& command, DebuggerOptions& options) {
@@ -85,33 +76,42 @@ void report_debugging(const DebugReport& report, const DebuggerOptions& options,
                    percent(report.float_accuracy));
   }
   terminal.print("; output MSE {:.3g}\n{}\n{}", report.output_mse,
-                 debug_table(report, static_cast<size_t>(options.top)), debug_findings(report));
+                 debug_table(report, static_cast<size_t>(options.top), terminal_width()),
+                 debug_findings(report));
   if (options.csv.empty()) return;
   const std::string csv = debug_csv(report);
   write_file(options.csv, as_bytes(std::string_view(csv)));
 }
 
-std::optional<FixedModel> fix_model(const FixRequest& request, Terminal& terminal,
-                                    nlohmann::json& json) {
-  const Fix fix = fix_findings(request.recipe, request.report);
+std::optional<QuantizeResult> fix_model(const FixRequest& request, Terminal& terminal,
+                                        nlohmann::json& json) {
+  const bool samples = request.calibration != nullptr;
+  const Fix fix = fix_findings(request.quantize.recipe, request.report,
+                               {.equalize = samples, .correct_biases = samples});
   json["applied"] = fix.applied;
   if (fix.applied.empty()) {
     terminal.print("nothing to fix\n");
     return std::nullopt;
   }
   for (const std::string& cure : fix.applied) terminal.print("fixed {}\n", cure);
-  FixedModel fixed{.plan =
-                       make_plan(request.float_model, stats_for(request, fix.recipe), fix.recipe)};
-  fixed.model = apply(request.float_model, fixed.plan);
+  QuantizeOptions options = request.quantize;
+  options.recipe = fix.recipe;
+  options.recover.equalize |= fix.equalize;
+  options.recover.bias |= fix.correct_biases;
+  options.calibrate.histograms = true;  // a cure may ask for another part of a range
+  QuantizeResult fixed = quantize(request.float_model, request.calibration, options);
   const int64_t bytes = tflite::file_bytes(fixed.model);
   DebugOptions how = request.debug;
   how.leave_one_out = 0;
   how.align = AlignBy::ids;
-  const DebugReport after = debug_quantization(request.float_model, fixed.model, request.data, how);
+  const DebugReport after = debug_quantization(fixed.float_model, fixed.model, request.data, how);
   terminal.print("{}", fix_table(request.report, request.quantized_bytes, after, bytes));
   json["before"] = score(request.report, request.quantized_bytes);
   json["after"] = score(after, bytes);
-  return fixed;
+  json["kept"] = after.output_mse < request.report.output_mse;
+  if (json["kept"]) return fixed;
+  terminal.print("the cures do not bring it nearer to the float model; they are not kept\n");
+  return std::nullopt;
 }
 
 }  // namespace smelt::cli

@@ -29,25 +29,19 @@ void report_debugging(const DebugReport& report, const DebuggerOptions& options,
 
 /// A quantized model that is to be made again, better.
 struct FixRequest {
-  const Model& float_model;      ///< in inference form
-  const Stats* stats = nullptr;  ///< of the float model, with histograms; null: none yet
+  const Model& float_model;  ///< in inference form
   int64_t quantized_bytes = 0;
   const DebugReport& report;  ///< of the quantized model
-  DatasetPtr calibration;     ///< may be null where `stats` are there or none are needed
+  DatasetPtr calibration;     ///< may be null where the recipe needs none
   DatasetPtr data;            ///< that the report is of
-  Recipe recipe;              ///< that made the quantized model, or would make one like it
-  CalibrateOptions calibrate;
+  QuantizeOptions quantize;   ///< that made the quantized model, or would make one like it
   DebugOptions debug;
 };
 
-struct FixedModel {
-  QuantPlan plan;
-  Model model;
-};
-
 /// Applies the cures of the report's findings, prints them and what both models do, and describes
-/// that in `json`. Nothing where there is nothing to cure.
-std::optional<FixedModel> fix_model(const FixRequest& request, Terminal& terminal,
-                                    nlohmann::json& json);
+/// that in `json`. Nothing where there is nothing to cure, or where the outputs do not come nearer
+/// to the float model's.
+std::optional<QuantizeResult> fix_model(const FixRequest& request, Terminal& terminal,
+                                        nlohmann::json& json);
 
 }  // namespace smelt::cli

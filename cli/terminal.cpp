@@ -1,5 +1,6 @@
 #include "terminal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -75,6 +76,12 @@ void Terminal::clear_line() {
   fmt::print(err_, "\r\033[K");
   std::fflush(err_);
   bar_drawn_ = false;
+}
+
+int terminal_width() {
+  winsize size{};
+  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
 }
 
 void install_interrupt_handler() {

@@ -40,6 +40,9 @@ class Terminal {
   std::chrono::steady_clock::time_point stage_start_, last_drawn_;
 };
 
+/// Columns of the terminal; 0, without a limit, where the output goes elsewhere.
+int terminal_width();
+
 /// Ctrl-C (and SIGTERM) then ask long work to stop instead of killing the program, so that nothing
 /// half-written stays behind; a second one kills.
 void install_interrupt_handler();

@@ -127,7 +127,8 @@ json to_json(const DebugReport& report) {
           {"quantized_accuracy", or_null(report.quantized_accuracy)},
           {"output_mse", report.output_mse},
           {"layers", layers},
-          {"unmatched", report.unmatched}};
+          {"unmatched", report.unmatched},
+          {"warning", report.warning.empty() ? json(nullptr) : json(report.warning)}};
 }
 
 std::string debug_csv(const DebugReport& report) {
@@ -173,6 +174,7 @@ std::string debug_table(const DebugReport& report, size_t most, int width) {
 std::string debug_findings(const DebugReport& report) {
   constexpr size_t kMostUnmatched = 10;
   std::string text;
+  if (!report.warning.empty()) text = fmt::format("warning: {}\n", report.warning);
   for (const LayerReport& layer : report.layers) {
     for (const Finding& finding : layer.findings) {
       text += fmt::format("{} {}: {}\n", name(layer.type), layer.layer, finding.text);

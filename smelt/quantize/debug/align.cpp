@@ -30,6 +30,25 @@ bool gives_reals(const Graph& graph, const Op& op) {
                      [&](TensorId id) { return id && holds_reals(graph.tensor(id)); });
 }
 
+/// Inputs that are not constant.
+std::vector<TensorId> fed_inputs(const Graph& graph) {
+  std::vector<TensorId> ids = graph.inputs();
+  std::erase_if(ids, [&](TensorId id) { return graph.tensor(id).is_constant; });
+  return ids;
+}
+
+/// A result's name, and what quantizers make of it: "sum", "sum/int8", "sum_int8:1", "sum1".
+bool is_name_of(std::string_view quantized, std::string_view reference) {
+  if (reference.empty() || !quantized.starts_with(reference)) return false;
+  std::string_view rest = quantized.substr(reference.size());
+  for (const std::string_view type : {"/int8", "/int16", "/uint8", "/float32", "_int8", "_int16"}) {
+    if (!rest.starts_with(type)) continue;
+    rest.remove_prefix(type.size());
+    break;
+  }
+  return rest.find_first_not_of(":0123456789") == std::string_view::npos;
+}
+
 class Aligner {
  public:
   Aligner(const Graph& reference, const Graph& quantized, AlignBy by)
@@ -56,26 +75,9 @@ class Aligner {
 
  private:
   void match_inputs() {
-    const auto computed = [](const Graph& graph) {
-      std::vector<TensorId> ids = graph.inputs();
-      std::erase_if(ids, [&](TensorId id) { return graph.tensor(id).is_constant; });
-      return ids;
-    };
-    const std::vector<TensorId> f = computed(f_), q = computed(q_);
-    if (f.size() != q.size()) {
-      fail(ErrorKind::bad_argument,
-           "the float model has {} inputs and the quantized one {}: they are not the same model",
-           f.size(), q.size());
-    }
-    for (size_t i = 0; i < q.size(); ++i) {
-      if (f_.tensor(f[i]).shape != q_.tensor(q[i]).shape) {
-        fail(ErrorKind::bad_argument,
-             "input {} is {} in the float model and {} in the quantized one: they are not the same "
-             "model",
-             i, to_string(f_.tensor(f[i]).shape), to_string(q_.tensor(q[i]).shape));
-      }
-      result_.tensors[q[i]] = f[i];
-    }
+    require_same_inputs(f_, q_);
+    const std::vector<TensorId> f = fed_inputs(f_), q = fed_inputs(q_);
+    for (size_t i = 0; i < q.size(); ++i) result_.tensors[q[i]] = f[i];
   }
 
   TensorId counterpart(TensorId id) const {
@@ -146,9 +148,23 @@ class Aligner {
     return match;
   }
 
-  bool same_name(OpId q, OpId f) const {
-    const TensorId a = q_.op(q).output(), b = f_.op(f).output();
-    return a && b && !q_.tensor(a).name.empty() && q_.tensor(a).name == f_.tensor(b).name;
+  bool has_name_of(const OpMatch& match, bool exactly) const {
+    const TensorId a = q_.op(match.quantized).output(), b = f_.op(match.reference).output();
+    if (!a || !b) return false;
+    const std::string& q = q_.tensor(a).name;
+    const std::string& f = f_.tensor(b).name;
+    return exactly ? !q.empty() && q == f : is_name_of(q, f);
+  }
+
+  /// The only one that has the name.
+  OpMatch* by_name(std::vector<OpMatch>& found, bool exactly) const {
+    OpMatch* named = nullptr;
+    for (OpMatch& match : found) {
+      if (!has_name_of(match, exactly)) continue;
+      if (named != nullptr) return nullptr;
+      named = &match;
+    }
+    return named;
   }
 
   /// Distance of the largest float constants; nothing where the ops have none.
@@ -161,6 +177,7 @@ class Aligner {
       const Tensor& floats = f_.tensor(f.inputs[i]);
       if (floats.type != DataType::float32 || floats.shape.elements() <= largest) continue;
       const TensorId stored = q_.op(match.quantized).inputs[static_cast<size_t>(match.sources[i])];
+      if (floats.sparsity || q_.tensor(stored).sparsity) continue;
       largest = floats.shape.elements();
       distance = relative_distance(real_constant(f_, floats), real_constant(q_, q_.tensor(stored)));
     }
@@ -188,8 +205,8 @@ class Aligner {
 
   /// The one among several. Those that read what is not known must be told by name or by weights.
   std::optional<OpMatch> choose(std::vector<OpMatch> found, bool loose) const {
-    for (OpMatch& match : found) {
-      if (same_name(match.quantized, match.reference)) return std::move(match);
+    for (const bool exactly : {true, false}) {
+      if (OpMatch* named = by_name(found, exactly)) return std::move(*named);
     }
     if (found.size() == 1 && !loose) return std::move(found[0]);
     std::optional<std::pair<double, size_t>> best;
@@ -211,6 +228,10 @@ class Aligner {
     const Op& q = q_.op(match.quantized);
     const Op& f = f_.op(match.reference);
     used_.insert(match.reference);
+    if (const std::optional<double> distance = weight_distance(match)) {
+      ++result_.with_weights;
+      if (*distance > kSameWeights) ++result_.with_other_weights;
+    }
     for (size_t i = 0; i < q.outputs.size(); ++i) {
       if (q.outputs[i]) result_.tensors[q.outputs[i]] = f.outputs[i];
     }
@@ -234,6 +255,24 @@ bool is_bridge(OpType type) { return type == OpType::quantize || type == OpType:
 
 bool is_computed(const Graph& graph, TensorId id) {
   return id && !graph.tensor(id).is_constant && (graph.producer(id) || graph.is_input(id));
+}
+
+void require_same_inputs(const Graph& reference, const Graph& quantized) {
+  const std::vector<TensorId> f = fed_inputs(reference), q = fed_inputs(quantized);
+  if (f.size() != q.size()) {
+    fail(ErrorKind::bad_argument,
+         "the float model has {} inputs and the quantized one {}: they are not the same model",
+         f.size(), q.size());
+  }
+  for (size_t i = 0; i < q.size(); ++i) {
+    const Shape& a = reference.tensor(f[i]).shape;
+    const Shape& b = quantized.tensor(q[i]).shape;
+    if (a == b) continue;
+    fail(ErrorKind::bad_argument,
+         "input {} is {} in the float model and {} in the quantized one: they are not the same "
+         "model",
+         i, to_string(a), to_string(b));
+  }
 }
 
 Alignment align(const Graph& reference, const Graph& quantized, AlignBy by) {

@@ -24,6 +24,9 @@ struct Alignment {
   /// of QUANTIZE and DEQUANTIZE stand for what they convert.
   std::map<TensorId, TensorId> tensors;
   std::vector<std::string> unmatched;  ///< what has no counterpart, in words
+  /// How many of the ops with weights there are, and how many whose weights differ from the float
+  /// op's by more than rounding them to 4 bits does.
+  int with_weights = 0, with_other_weights = 0;
 };
 
 enum class AlignBy {
@@ -38,6 +41,9 @@ enum class AlignBy {
 /// counterpart, names of results and nearly equal weights find the way back. What stays ambiguous
 /// is listed, not guessed. bad_argument where the graphs have other inputs.
 Alignment align(const Graph& reference, const Graph& quantized, AlignBy by);
+
+/// bad_argument where the graphs have other inputs.
+void require_same_inputs(const Graph& reference, const Graph& quantized);
 
 /// True for QUANTIZE and DEQUANTIZE, whose results stand for the values of their operands.
 bool is_bridge(OpType type);

@@ -84,6 +84,20 @@ TEST(Align, WhatHasNoCounterpartIsListedAndTheRestFound) {
                                    testing::HasSubstr("has no quantized counterpart")));
 }
 
+TEST(Align, WeightsOfAnotherModelAreNoticed) {
+  const auto conv_model = [](uint64_t seed) {
+    GraphBuilder b;
+    b.output(add_conv(b, b.input("image", DataType::float32, {1, 6, 6, 3}), "conv", seed));
+    return std::move(b).build_model();
+  };
+  const QuantizeResult result = quantized(conv_model(1));
+  const Graph& q = result.model.main();
+  EXPECT_EQ(align(conv_model(1).main(), q, AlignBy::structure).with_other_weights, 0);
+  const Alignment other = align(conv_model(2).main(), q, AlignBy::structure);
+  EXPECT_EQ(other.with_weights, 1);
+  EXPECT_EQ(other.with_other_weights, 1);
+}
+
 TEST(Align, AnotherModelIsRefused) {
   const Model other = small_classifier();
   GraphBuilder b;

@@ -120,6 +120,15 @@ class Reporter {
   std::map<TensorId, double> channel_ratios_;  ///< of float results reported so far
 };
 
+/// Where weights differ, so do the values behind them, whatever quantization does.
+std::string doubt(const Alignment& alignment) {
+  if (alignment.with_other_weights == 0) return "";
+  return fmt::format(
+      "the weights of {} of {} layers are not those of the float model: the quantized model was "
+      "made from another one, or its channels were equalized; only the outputs can be compared",
+      alignment.with_other_weights, alignment.with_weights);
+}
+
 }  // namespace
 
 DebugReport debug_quantization(const Model& float_model, const Model& quantized,
@@ -148,6 +157,7 @@ DebugReport debug_quantization(const Model& float_model, const Model& quantized,
     for (LayerReport& layer : report.layers) layer.accuracy_gain.reset();
   }
   report.unmatched = all.alignment.unmatched;
+  report.warning = doubt(all.alignment);
   return report;
 }
 

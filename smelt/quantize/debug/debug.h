@@ -29,6 +29,7 @@ struct DebugReport {
   double output_mse = 0;               ///< mean squared error of output 0 against the float model's
   std::vector<LayerReport> layers;     ///< a quantized op's result each, in execution order
   std::vector<std::string> unmatched;  ///< ops that are not compared, in words
+  std::string warning;                 ///< why the figures may mean nothing; mostly empty
 };
 
 /// Compares a quantized model with the float model (in inference form) that it was made from, op by

@@ -124,19 +124,21 @@ Recipe recipe_of(const Model& quantized) {
   const Graph& graph = quantized.main();
   const Traces traces = traces_of(graph);
   const bool integer = traces.int8 || traces.int16;
-  Recipe recipe = scheme(traces.int16             ? "int16x8"
-                         : traces.int8            ? "int8"
-                         : traces.hybrid          ? "dynamic"
-                         : traces.stored_integers ? "weight-only-int8"
-                         : traces.half            ? "float16"
-                                                  : "none");
-  if (traces.int4) recipe.base.weight_bits = 4;
+  const char* name = traces.int16    ? "int16x8"
+                     : traces.int8   ? (traces.int4 ? "int4" : "int8")
+                     : traces.hybrid ? (traces.int4 ? "dynamic-int4" : "dynamic")
+                     : traces.stored_integers
+                         ? (traces.int4 ? "weight-only-int4" : "weight-only-int8")
+                     : traces.half ? "float16"
+                                   : "none";
+  Recipe recipe = scheme(name);
   if (integer && traces.floats) recipe.fallback = true;
   if (traces.per_channel_dense) recipe.base.granularity = Granularity::per_channel;
   recipe.io = IoType::int8;
   for (const TensorId id : graph.inputs()) {
     if (graph.tensor(id).type == DataType::float32) recipe.io = IoType::float32;
     if (graph.tensor(id).type == DataType::uint8) recipe.io = IoType::uint8;
+    if (graph.tensor(id).type == DataType::int16) recipe.io = IoType::int16;
   }
   return recipe;
 }

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+
+#include "smelt/ops/op_def.h"
 
 namespace smelt {
 namespace {
@@ -100,6 +103,8 @@ Part worst_part(const LayerReport& layer) {
 }
 
 void judge_error(LayerReport& layer, int64_t samples) {
+  // Its scale is that of the op before it, which the finding is of.
+  if (op_def(layer.type).quantization.output == OutputScale::same_as_input) return;
   const double sqnr = layer.layerwise.sqnr_db;
   const bool gains = gains_accuracy(layer, samples);
   const bool coarse = layer.rmse_per_scale() > kPoorRmsePerScale && sqnr < kGoodSqnr;
@@ -117,12 +122,14 @@ void judge_error(LayerReport& layer, int64_t samples) {
 
 void judge_bias(LayerReport& layer) {
   const ErrorStats& error = layer.same_inputs;
-  if (std::abs(error.mean_error) <= kBiasOverStddev * error.stddev) return;
+  const double mean = error.mean_error;
+  const double spread = std::sqrt(std::max(error.mean_squared_error - mean * mean, 0.0));
+  if (std::abs(mean) <= kBiasOverSpread * spread) return;
   if (layer.layerwise.sqnr_db >= kBiasSqnr) return;
   layer.findings.push_back(
       {fmt::format("its results are off by {:.3g} on average, {:.1f} times the spread of the "
                    "error; correct its bias",
-                   error.mean_error, std::abs(error.mean_error) / error.stddev),
+                   mean, spread > 0 ? std::abs(mean) / spread : 1.0),
        {Cure::bias_correction}});
 }
 

@@ -89,8 +89,9 @@ inline constexpr double kPoorRmsePerScale = 0.7;
 inline constexpr double kUnequalChannels = 8;
 /// By Chebyshev's inequality at most 1 % of the values lie beyond half of the range.
 inline constexpr double kHighCrest = 20;
-/// The part of the squared error that a constant takes away is then a fifth.
-inline constexpr double kBiasOverStddev = 0.5;
+/// Mean error against the standard deviation of all errors: a constant takes away a fifth of the
+/// squared error from here on.
+inline constexpr double kBiasOverSpread = 0.5;
 /// A bias is worth correcting where the error is not negligible (0.03 % of the signal).
 inline constexpr double kBiasSqnr = 35;
 /// Fewer samples that one op more in float gets right are chance.

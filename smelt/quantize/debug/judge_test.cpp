@@ -33,15 +33,13 @@ DatasetPtr uniform(int32_t count, int32_t width) {
 }
 
 TensorId add_dense(GraphBuilder& b, TensorId x, const std::string& name,
-                   const std::vector<float>& weights, const std::vector<float>& bias,
-                   Activation activation = Activation::none) {
+                   const std::vector<float>& weights, const std::vector<float>& bias) {
   const int32_t in = b.graph().tensor(x).shape.back();
   const auto out = static_cast<int32_t>(bias.size());
   const TensorId w = b.constant<float>(name + "/w", {out, in}, weights);
   const TensorId c = b.constant<float>(name + "/b", {out}, bias);
-  FullyConnectedAttributes attributes;
-  attributes.activation = activation;
-  return b.op(OpType::fully_connected, {x, w, c}, attributes, name, DataType::float32, {1, out});
+  return b.op(OpType::fully_connected, {x, w, c}, FullyConnectedAttributes{}, name,
+              DataType::float32, {1, out});
 }
 
 Model dense_model(int32_t in, const std::vector<float>& weights, const std::vector<float>& bias) {
@@ -109,23 +107,23 @@ TEST(Judge, ChannelsOfActivationsThatDifferWantToBeEqualized) {
 }
 
 TEST(Judge, FewLargeValuesWantANarrowerRange) {
+  constexpr int32_t kUnits = 256;
+  std::vector<float> weights = random_values(static_cast<size_t>(kUnits * 4), 9, 0.05f);
+  for (size_t i = 0; i < 4; ++i) weights[i] = i == 0 ? 10.0f : 0.0f;
   GraphBuilder b;
-  const int32_t units = 64;
-  std::vector<float> weights = random_values(static_cast<size_t>(units * 4), 9, 0.05f);
-  std::vector<float> bias(static_cast<size_t>(units), 0.0f);
-  for (size_t i = 0; i < 4; ++i) weights[i] = i == 0 ? 1000.0f : 0.0f;
-  bias[0] = -990;  // fires for inputs above 0.99 only
   const TensorId x = b.input("x", DataType::float32, {1, 4});
-  const TensorId h = add_dense(b, x, "spikes", weights, bias, Activation::relu);
-  b.output(add_dense(b, h, "sum", random_values(static_cast<size_t>(units * 2), 3),
-                     std::vector<float>(2, 0.0f)));
+  const std::vector<float> none(static_cast<size_t>(kUnits), 0.0f);
+  const TensorId h = add_dense(b, x, "spikes", weights, none);
+  b.output(add_dense(b, h, "sum", random_values(static_cast<size_t>(kUnits * 2), 3), {0, 0}));
   const Model model = std::move(b).build_model();
-  const DatasetPtr data = uniform(400, 4);
-  const QuantizeResult result =
-      quantize(model, data,
-               {.recipe = {.base = {.granularity = Granularity::per_channel,
-                                    .ranges = RangeMethod::minmax}}});
-  EXPECT_THAT(cures(debug(result, data), "spikes"), testing::Contains(Cure::narrower_range));
+  const auto values = random_values(800, 37, 0.9f);
+  const DatasetPtr data = dataset(200, 4, [&](int32_t row, int32_t column) {
+    if (column == 0) return row == 50 ? 1.0f : 0.0f;  // unit 0 fires once
+    return values[static_cast<size_t>(row * 4 + column)];
+  });
+  const OpConfig config{.granularity = Granularity::per_channel, .ranges = RangeMethod::minmax};
+  const QuantizeResult result = quantize(model, data, {.recipe = {.base = config}});
+  EXPECT_THAT(cures(debug(result, data), "spikes"), testing::ElementsAre(Cure::narrower_range));
 }
 
 TEST(Judge, ValuesThatAreCutOffWantAWiderRange) {
@@ -179,14 +177,15 @@ TEST(Judge, ErrorsOfOneSignWantBiasCorrection) {
 }
 
 TEST(Judge, CoarseWeightsWantMoreBits) {
-  LayerReport layer{.type = OpType::conv_2d, .layer = "conv"};
-  layer.layerwise.sqnr_db = 15;
-  layer.split = {.weights = 3, .rounding = 0.1};
-  layer.weights = WeightFacts{.type = DataType::int4};
-  judge(layer, 100);
-  ASSERT_EQ(layer.findings.size(), 1u);
-  EXPECT_EQ(layer.findings[0].cures[0], Cure::more_weight_bits);
-  EXPECT_THAT(layer.findings[0].text, testing::HasSubstr("97 % of that"));
+  const DatasetPtr data = random_dataset(100, {6, 6, 3});
+  Recipe recipe = scheme("int4");
+  recipe.base.min_weight_elements = 0;
+  const QuantizeResult result = quantize(small_classifier(), data, {.recipe = recipe});
+  const DebugReport report = debug(result, data);
+  EXPECT_THAT(cures(report, "conv"), testing::ElementsAre(Cure::more_weight_bits));
+  const Fix fix = fix_findings(result.plan.recipe, report);
+  const DebugReport after = debug(quantize(small_classifier(), data, {.recipe = fix.recipe}), data);
+  EXPECT_LT(after.output_mse, report.output_mse);
 }
 
 TEST(Judge, AccuracyThatReturnsIsAFinding) {

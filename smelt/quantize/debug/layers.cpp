@@ -133,6 +133,7 @@ class LayerMaker {
 Comparison prepare_comparison(const Model& reference, const Model& quantized,
                               const ComparisonOptions& options) {
   const Chooser chooser(options.layers);
+  require_same_inputs(reference.main(), quantized.main());
   const int batch =
       std::min(choose_batch(reference, options.samples), choose_batch(quantized, options.samples));
   Comparison all{.float_model = reference, .quantized_model = quantized};

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "smelt/eval/metrics.h"
+#include "smelt/quantize/debug/elementwise.h"
 #include "smelt/run/resolve.h"
 
 namespace smelt {
@@ -191,23 +192,13 @@ void SideBySide::add_results(const Layer& layer, const Calls& calls, LayerMeasur
 void SideBySide::measure_range(TensorId quantized, std::span<const float> reference,
                                ResultMeasure& into) {
   const StoredRange range = stored_range(q_.tensor(quantized));
-  const float inverse = range.step > 0 ? 1 / range.step : 0;
-  double clipped = 0, rounded = 0, squares = 0;
-  for (const float value : reference) {
-    squares += static_cast<double>(value) * value;
-    into.peak = std::max(into.peak, std::abs(value));
-    if (range.step == 0) continue;
-    const float inside = std::clamp(value, range.low, range.high);
-    const float steps = inside * inverse;
-    const double r = static_cast<double>(std::nearbyint(steps) - steps) * range.step;
-    const double c = static_cast<double>(inside) - value;
-    clipped += c * c;
-    rounded += r * r;
-  }
+  const RangeSums sums =
+      sum_range(reference.data(), reference.size(), range.low, range.high, range.step);
   const auto count = static_cast<double>(reference.size());
-  into.split.clipping += clipped / count;
-  into.split.rounding += rounded / count;
-  into.squares += squares / count;
+  into.peak = std::max(into.peak, sums.largest);
+  into.split.clipping += sums.clipped / count;
+  into.split.rounding += sums.rounded / count;
+  into.squares += sums.vv / count;
   const size_t channels = into.channel_peaks.size();
   for (size_t at = 0; channels > 0 && at + channels <= reference.size(); at += channels) {
     for (size_t c = 0; c < channels; ++c) {

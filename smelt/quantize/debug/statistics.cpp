@@ -1,65 +1,28 @@
 #include "smelt/quantize/debug/statistics.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
+#include "smelt/quantize/debug/elementwise.h"
+
 namespace smelt {
-namespace {
-
-constexpr size_t kLanes = 8;  ///< independent sums, which a compiler turns into vectors
-using Lanes = std::array<double, kLanes>;
-
-double total(const Lanes& lanes) {
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
-
-/// Sums over one sample.
-struct Sample {
-  Lanes errors{}, squares{}, references{}, values{}, products{};
-  std::array<float, kLanes> largest{};
-
-  void add(size_t lane, float reference, float value) {
-    const float difference = value - reference;
-    largest[lane] = std::max(largest[lane], std::abs(difference));
-    const double d = difference, r = reference, v = value;
-    errors[lane] += d;
-    squares[lane] += d * d;
-    references[lane] += r * r;
-    values[lane] += v * v;
-    products[lane] += r * v;
-  }
-};
-
-}  // namespace
 
 void ErrorSums::add(std::span<const float> reference, std::span<const float> values) {
-  Sample sums;
-  const size_t size = reference.size();
-  const size_t whole = size / kLanes * kLanes;
-  for (size_t i = 0; i < whole; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      sums.add(lane, reference[i + lane], values[i + lane]);
-    }
-  }
-  for (size_t i = whole; i < size; ++i) sums.add(i - whole, reference[i], values[i]);
-
-  const auto count = static_cast<double>(size);
-  const double mean = total(sums.errors) / count;
-  const double mean_square = total(sums.squares) / count;
+  const DifferenceSums sums = sum_differences(reference.data(), values.data(), reference.size());
+  const auto count = static_cast<double>(reference.size());
+  const double mean = sums.d / count;
+  const double mean_square = sums.dd / count;
   ++samples_;
-  elements_ = static_cast<int64_t>(size);
+  elements_ = static_cast<int64_t>(reference.size());
   stddev_ += std::sqrt(std::max(mean_square - mean * mean, 0.0));
   mean_ += mean;
-  largest_ += *std::max_element(sums.largest.begin(), sums.largest.end());
+  largest_ += sums.largest;
   mean_square_ += mean_square;
-  errors_ += total(sums.squares);
-  references_ += total(sums.references);
-  values_ += total(sums.values);
-  products_ += total(sums.products);
+  errors_ += sums.dd;
+  references_ += sums.rr;
+  values_ += sums.vv;
+  products_ += sums.rv;
 }
 
 void ErrorSums::merge(const ErrorSums& other) {
@@ -90,17 +53,8 @@ ErrorStats ErrorSums::stats() const {
 }
 
 double mean_squared_difference(std::span<const float> a, std::span<const float> b) {
-  Lanes sums{};
-  const auto add = [&](size_t lane, size_t i) {
-    const double d = static_cast<double>(a[i] - b[i]);
-    sums[lane] += d * d;
-  };
-  const size_t whole = a.size() / kLanes * kLanes;
-  for (size_t i = 0; i < whole; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) add(lane, i + lane);
-  }
-  for (size_t i = whole; i < a.size(); ++i) add(i - whole, i);
-  return total(sums) / static_cast<double>(std::max<size_t>(a.size(), 1));
+  return sum_differences(a.data(), b.data(), a.size()).dd /
+         static_cast<double>(std::max<size_t>(a.size(), 1));
 }
 
 }  // namespace smelt

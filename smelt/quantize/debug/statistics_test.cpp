@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "smelt/quantize/debug/elementwise.h"
 #include "smelt/quantize/float_models.h"
 
 namespace smelt {
@@ -62,6 +64,45 @@ TEST(ErrorStats, MatchPlainSumsForAnySize) {
     EXPECT_NEAR(sums.stats().mean_squared_error, square, 1e-6);
     EXPECT_NEAR(mean_squared_difference(a, b), square, 1e-6);
   }
+}
+
+TEST(Elementwise, MatchesPlainLoopsForAnySize) {
+  constexpr float kScale = 0.01f;
+  constexpr int32_t kZero = -7;
+  for (const size_t size : {1u, 7u, 16u, 45u}) {
+    SCOPED_TRACE(size);
+    Values values = random_values(size, 3 + size, 2);
+    values[0] = 1e30f;
+    std::vector<int8_t> stored(size);
+    quantize_int8(values.data(), size, kScale, kZero, stored.data());
+    Values back(size);
+    dequantize_int8(stored.data(), size, kScale, kZero, back.data());
+    for (size_t i = 0; i < size; ++i) {
+      const double wanted = std::clamp(std::round(values[i] / kScale) + kZero, -128.0f, 127.0f);
+      EXPECT_EQ(stored[i], wanted);
+      EXPECT_EQ(back[i], kScale * static_cast<float>(stored[i] - kZero));
+    }
+    values[0] = 1.5f;
+    const RangeSums sums = sum_range(values.data(), size, -1.2f, 1.0f, 0.1f);
+    double clipped = 0, rounded = 0, squares = 0;
+    for (const double v : values) {
+      const double c = std::clamp(v, -1.2, 1.0), r = std::round(c / 0.1) * 0.1;
+      squares += v * v;
+      clipped += (c - v) * (c - v);
+      rounded += (r - c) * (r - c);
+    }
+    EXPECT_NEAR(sums.vv, squares, 1e-5 * squares);
+    EXPECT_NEAR(sums.clipped, clipped, 1e-5);
+    EXPECT_NEAR(sums.rounded, rounded, 1e-5);
+    EXPECT_EQ(sum_range(values.data(), size, 0, 0, 0).clipped, 0);
+  }
+}
+
+TEST(Elementwise, HalvesAreRoundedAwayFromZero) {
+  const Values values = {0.5f, -0.5f, 1.5f, -1.5f, 0.5f, -0.5f, 2.5f, -2.5f, 0.5f};
+  std::vector<int8_t> stored(values.size());
+  quantize_int8(values.data(), values.size(), 1, 0, stored.data());
+  EXPECT_EQ(stored, (std::vector<int8_t>{1, -1, 2, -2, 1, -1, 3, -3, 1}));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "smelt/base/error.h"
+#include "smelt/quantize/debug/elementwise.h"
 #include "smelt/run/real_values.h"
 #include "smelt/run/resolve.h"
 
@@ -52,7 +53,9 @@ StoredRange range_of(const Quantization& q) {
 void quantize_values(const Tensor& as, std::span<const float> values, std::byte* stored) {
   switch (as.quantization.per_tensor() ? as.type : DataType::float32) {
     case DataType::int8:
-      return quantize_to(as, values, reinterpret_cast<int8_t*>(stored));
+      return quantize_int8(values.data(), values.size(), as.quantization.scale[0],
+                           static_cast<int32_t>(as.quantization.zero_point[0]),
+                           reinterpret_cast<int8_t*>(stored));
     case DataType::uint8:
       return quantize_to(as, values, reinterpret_cast<uint8_t*>(stored));
     case DataType::int16:
@@ -70,7 +73,9 @@ void quantize_values(const Tensor& as, std::span<const float> values, std::byte*
 void dequantize_values(const Tensor& as, const std::byte* stored, std::span<float> values) {
   switch (as.quantization.per_tensor() ? as.type : DataType::float32) {
     case DataType::int8:
-      return dequantize_from(as, reinterpret_cast<const int8_t*>(stored), values);
+      return dequantize_int8(reinterpret_cast<const int8_t*>(stored), values.size(),
+                             as.quantization.scale[0],
+                             static_cast<int32_t>(as.quantization.zero_point[0]), values.data());
     case DataType::uint8:
       return dequantize_from(as, reinterpret_cast<const uint8_t*>(stored), values);
     case DataType::int16:
