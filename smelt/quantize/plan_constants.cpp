@@ -50,8 +50,10 @@ class ConstantReader {
   }
 
   std::pair<OpId, size_t> operand(const JsonObject& object, const Json& json) const {
-    const bool pair = json.is_array() && json.size() == 2 && json[0].is_number_unsigned() &&
-                      json[1].is_number_unsigned() && json[0] <= kMostIds && json[1] <= kMostIds;
+    const auto is_id = [](const Json& id) {
+      return id.is_number_integer() && id >= 0 && id <= kMostIds;
+    };
+    const bool pair = json.is_array() && json.size() == 2 && is_id(json[0]) && is_id(json[1]);
     if (!pair) object.wrong("readers", "holds something else than pairs of op and operand");
     const OpId op{json[0].get<int32_t>()};
     const auto index = json[1].get<size_t>();
