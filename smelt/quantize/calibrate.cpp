@@ -25,8 +25,14 @@ struct WorkerStats {
   explicit WorkerStats(size_t size) : tensors(size), first_bad_sample(size, kNever) {}
 };
 
-/// Ranges by tensor id and sample. Every sample is written once, so that workers can share it.
-using SampleRanges = std::vector<std::vector<Range>>;
+/// By tensor id and sample. Every sample is written once, so that workers can share it.
+struct SampleStats {
+  std::vector<std::vector<Range>> ranges;
+  std::vector<std::vector<float>> correlation;  ///< empty for all but inputs
+
+  SampleStats(size_t tensors, size_t samples)
+      : ranges(tensors, std::vector<Range>(samples)), correlation(tensors) {}
+};
 
 bool is_observed(const Graph& graph, TensorId id) {
   return id && graph.tensor(id).type == DataType::float32 && !graph.tensor(id).is_constant;
@@ -68,8 +74,27 @@ bool observe_samples(std::span<const float> values, int samples, std::span<Range
   return is_normal(seen.min) && is_normal(seen.max);
 }
 
-void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, SampleRanges& ranges,
-                    WorkerStats& worker) {
+void observe_all_channels(std::span<const float> values, const Shape& shape, TensorStats& seen) {
+  if (shape.rank() < 2) return;
+  if (seen.by_channel.empty()) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    seen.by_channel.assign(static_cast<size_t>(shape.back()), {kInfinity, -kInfinity});
+  }
+  observe_channels(values, seen.by_channel);
+}
+
+void correlate(const SampleHookArgs& args, std::span<const float> values, const Shape& shape,
+               std::vector<float>& correlation) {
+  if (correlation.empty() || shape.rank() < 3) return;
+  const size_t size = values.size() / static_cast<size_t>(args.samples);
+  for (int s = 0; s < args.samples; ++s) {
+    correlation[static_cast<size_t>(args.first_sample + s)] = neighbour_correlation(
+        values.subspan(static_cast<size_t>(s) * size, size), shape[shape.rank() - 2], shape.back());
+  }
+}
+
+void observe_tensor(const SampleHookArgs& args, TensorId id, const CalibrateOptions& options,
+                    SampleStats& samples, WorkerStats& worker) {
   if (!is_observed(args.interpreter.program().graph(), id)) return;
   const std::span<const uint8_t> bytes = args.bytes(id);
   const std::span<const float> values{reinterpret_cast<const float*>(bytes.data()),
@@ -78,12 +103,15 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, Sa
   if (index >= worker.tensors.size()) return;  // added by the program, not by the model
   TensorStats& seen = worker.tensors[index];
   const std::span<Range> by_sample =
-      std::span(ranges[index])
+      std::span(samples.ranges[index])
           .subspan(static_cast<size_t>(args.first_sample), static_cast<size_t>(args.samples));
   if (observe_samples(values, args.samples, by_sample, seen)) {
     const Shape& shape = args.interpreter.program().graph().tensor(id).shape;
     const int64_t channels = shape.rank() > 0 ? std::max(shape[shape.rank() - 1], 1) : 1;
-    if (histograms && !values.empty()) count_values(values, args.samples, channels, seen.histogram);
+    if (values.empty()) return;
+    if (options.histograms) count_values(values, args.samples, channels, seen.histogram);
+    if (options.channels) observe_all_channels(values, shape, seen);
+    correlate(args, values, shape, samples.correlation[index]);
     return;
   }
   const auto bad =
@@ -93,12 +121,12 @@ void observe_tensor(const SampleHookArgs& args, TensorId id, bool histograms, Sa
   worker.first_bad_sample[index] = std::min(worker.first_bad_sample[index], sample);
 }
 
-void observe_step(const SampleHookArgs& args, bool histograms, SampleRanges& ranges,
+void observe_step(const SampleHookArgs& args, const CalibrateOptions& options, SampleStats& samples,
                   WorkerStats& worker) {
   const Program& program = args.interpreter.program();
   const auto& ids = args.step < 0 ? program.graph().inputs()
                                   : program.steps()[static_cast<size_t>(args.step)].outputs;
-  for (const TensorId id : ids) observe_tensor(args, id, histograms, ranges, worker);
+  for (const TensorId id : ids) observe_tensor(args, id, options, samples, worker);
 }
 
 /// The first tensor in execution order, so that the message names where the trouble begins.
@@ -159,11 +187,15 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
                        .progress = options.progress,
                        .stage = "calibrating"};
   std::vector<WorkerStats> workers(static_cast<size_t>(run.threads), WorkerStats(id_count(graph)));
-  SampleRanges ranges(id_count(graph), std::vector<Range>(static_cast<size_t>(chosen->size())));
+  SampleStats samples(id_count(graph), static_cast<size_t>(chosen->size()));
+  for (const TensorId id : graph.inputs()) {
+    if (graph.tensor(id).shape.rank() < 3) continue;
+    samples.correlation[static_cast<size_t>(id.value)].resize(static_cast<size_t>(chosen->size()));
+  }
   const auto program = prepare_for_samples(model, chosen->size(), run);
   RecurrentObserver recurrent(graph, workers.size());
   run.hook = [&](const SampleHookArgs& args) {
-    observe_step(args, options.histograms, ranges, workers[static_cast<size_t>(args.worker)]);
+    observe_step(args, options, samples, workers[static_cast<size_t>(args.worker)]);
     recurrent.observe(args);
   };
   run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),
@@ -176,7 +208,9 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
     for (const WorkerStats& worker : workers) {
       merge(worker.tensors[static_cast<size_t>(id.value)], tensor);
     }
-    if (tensor.count > 0) tensor.by_sample = std::move(ranges[static_cast<size_t>(id.value)]);
+    const auto index = static_cast<size_t>(id.value);
+    if (tensor.count > 0) tensor.by_sample = std::move(samples.ranges[index]);
+    tensor.correlation = std::move(samples.correlation[index]);
     // What depends on shapes alone was computed once, before the first sample.
     if (!program->graph().contains(id)) continue;
     const Tensor& prepared = program->graph().tensor(id);

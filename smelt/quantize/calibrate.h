@@ -13,7 +13,8 @@ struct CalibrateOptions {
   /// Count values too, not only their range: at most 4,096 of each tensor and sample, evenly
   /// spaced.
   bool histograms = true;
-  int threads = 0;  ///< 0: as many as the machine has
+  bool channels = false;  ///< the range of each channel too
+  int threads = 0;        ///< 0: as many as the machine has
   Progress progress = {};
 };
 
@@ -23,6 +24,11 @@ struct CalibrateOptions {
 /// bad_file, naming layer and tensor, where a weight or a result is NaN or infinite; unsupported
 /// where the model cannot run.
 Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptions& options = {});
+
+/// Ranges and histograms of the model's inputs alone, over so many samples of a data set, without
+/// running it.
+std::map<TensorId, TensorStats> input_stats(const Model& model, const DatasetPtr& data,
+                                            int64_t samples);
 
 /// bad_file, naming the op that reads it, where a float constant holds a NaN or an infinity.
 void require_finite_constants(const Graph& graph);

@@ -55,15 +55,32 @@ TEST(Calibrate, SeesEveryTensor) {
 TEST(Calibrate, DoesNotDependOnThreads) {
   const Model model = small_classifier();
   const DatasetPtr data = random_dataset(50, {6, 6, 3});
-  const Stats one = calibrate(model, data, {.threads = 1});
-  const Stats four = calibrate(model, data, {.threads = 4});
+  const Stats one = calibrate(model, data, {.channels = true, .threads = 1});
+  const Stats four = calibrate(model, data, {.channels = true, .threads = 4});
   ASSERT_EQ(one.tensors.size(), four.tensors.size());
   for (const auto& [id, stats] : one.tensors) {
     EXPECT_EQ(stats.count, four.tensors.at(id).count);
     EXPECT_EQ(stats.min, four.tensors.at(id).min);
     EXPECT_EQ(stats.max, four.tensors.at(id).max);
     EXPECT_EQ(stats.by_sample, four.tensors.at(id).by_sample);
+    EXPECT_EQ(stats.by_channel, four.tensors.at(id).by_channel);
+    EXPECT_EQ(stats.correlation, four.tensors.at(id).correlation);
   }
+}
+
+TEST(Observe, ChannelsAndNeighbours) {
+  std::vector<float> values(5 * 37);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 37 * (i / 37));
+  std::vector<Range> channels(37, {0, 0});
+  observe_channels(values, channels);
+  for (size_t c = 0; c < channels.size(); ++c) {
+    EXPECT_EQ(channels[c], (Range{0, static_cast<float>(4 * c)})) << c;
+  }
+  EXPECT_NEAR(neighbour_correlation(std::vector<float>{0, 0, 0, 0, 1, 1, 1, 1, 0, 0}, 5, 2), 0,
+              1e-6);
+  EXPECT_NEAR(neighbour_correlation(std::vector<float>{1, 2, 3, 4, 2, 3, 4, 5}, 4, 1), 1, 1e-6);
+  EXPECT_NEAR(neighbour_correlation(std::vector<float>{1, -1, 1, -1, 1, -1}, 6, 1), -1, 1e-6);
+  EXPECT_EQ(neighbour_correlation(std::vector<float>(8, 3.0f), 4, 1), 0);
 }
 
 TEST(Calibrate, KnowsTheRangeOfEachSample) {
@@ -81,7 +98,7 @@ TEST(Calibrate, KnowsTheRangeOfEachSample) {
   ASSERT_EQ(image.by_sample.size(), 30u);
   for (size_t sample = 0; sample < 30; ++sample) {
     EXPECT_EQ(image.by_sample[sample].max, static_cast<float>(sample + 1));
-    EXPECT_EQ(image.by_sample[sample].min, sample == 0 ? 0.5f : -static_cast<float>(sample));
+    EXPECT_EQ(image.by_sample[sample].min, -static_cast<float>(sample));
   }
   EXPECT_EQ(image.max, 30);
 }

@@ -11,6 +11,12 @@ namespace smelt {
 /// use.
 bool observe(std::span<const float> values, TensorStats& stats);
 
+/// Widens the ranges of channels by values [N, C].
+void observe_channels(std::span<const float> values, std::vector<Range>& channels);
+
+/// Pearson's correlation of values [H, W, C] with those one further along W.
+float neighbour_correlation(std::span<const float> values, int64_t width, int64_t channels);
+
 /// Widens `into` by what another worker saw.
 void merge(const TensorStats& from, TensorStats& into);
 

@@ -49,6 +49,35 @@ Json op_json(OpId id, const OpPlan& op, const Graph& graph) {
   return json;
 }
 
+/// Where an op reads the tensor, as pairs of op and operand.
+Json readers_json(TensorId id, const Graph& graph) {
+  Json readers = Json::array();
+  for (const OpId op : graph.ops()) {
+    for (size_t i = 0; i < graph.op(op).inputs.size(); ++i) {
+      if (graph.op(op).inputs[i] == id) readers.push_back({op.value, i});
+    }
+  }
+  return readers;
+}
+
+/// Float constants that the model has and `before` has not, or with other values.
+Json changed_constants(const Graph& graph, const Graph& before) {
+  Json constants = Json::array();
+  for (const TensorId id : graph.tensors()) {
+    const Tensor& tensor = graph.tensor(id);
+    if (!tensor.is_constant || tensor.type != DataType::float32) continue;
+    const bool added = !before.contains(id);
+    if (!added && before.tensor(id).data == tensor.data) continue;
+    Json entry = {{"id", id.value},
+                  {"name", tensor.name},
+                  {"shape", tensor.shape.dims()},
+                  {"values", to_base64(tensor.data.bytes())}};
+    if (added) entry["readers"] = readers_json(id, graph);
+    constants.push_back(std::move(entry));
+  }
+  return constants;
+}
+
 /// The object with the elements of its lists on lines of their own.
 std::string in_lines(const Json& json) {
   std::string text = "{";
@@ -90,26 +119,44 @@ std::string fingerprint(const Model& model) {
   return fmt::format("{:016x}", hash);
 }
 
-Json to_json(const QuantPlan& plan, const Model& model) {
+Json to_json(const QuantPlan& plan, const Model& model, const Model* unrecovered) {
   const Graph& graph = model.main();
-  Json json = {{"format", "smelt plan"},      {"version", 1},
-               {"model", fingerprint(model)}, {"recipe", to_json(plan.recipe)},
-               {"tensors", Json::array()},    {"outside", Json::array()},
+  Json json = {{"format", "smelt plan"},
+               {"version", 1},
+               {"model", fingerprint(unrecovered ? *unrecovered : model)},
+               {"recipe", to_json(plan.recipe)},
+               {"tensors", Json::array()},
+               {"outside", Json::array()},
                {"ops", Json::array()}};
   for (const auto& [id, as] : plan.tensors) json["tensors"].push_back(tensor_json(id, as, graph));
   for (const auto& [id, as] : plan.outside) json["outside"].push_back(tensor_json(id, as, graph));
   for (const auto& [id, op] : plan.ops) json["ops"].push_back(op_json(id, op, graph));
+  if (unrecovered) {
+    Json constants = changed_constants(graph, unrecovered->main());
+    if (!constants.empty()) json["constants"] = std::move(constants);
+  }
   return json;
 }
 
-void save_plan(const QuantPlan& plan, const Model& model, const std::filesystem::path& path) {
-  const std::string text = in_lines(to_json(plan, model));
+void save_plan(const QuantPlan& plan, const Model& model, const std::filesystem::path& path,
+               const Model* unrecovered) {
+  const std::string text = in_lines(to_json(plan, model, unrecovered));
   write_file(path, as_bytes(std::string_view(text)));
 }
 
-QuantPlan load_plan(const std::filesystem::path& path, const Model& model) {
+SavedPlan open_plan(const std::filesystem::path& path) {
   return with_context([&] { return "while reading plan " + path.string(); },
-                      [&] { return plan_from_json(parse_json(read_text_file(path)), model); });
+                      [&] {
+                        Json json = parse_json(read_text_file(path));
+                        const JsonObject object(json, "the plan");
+                        Recipe recipe = recipe_from_json(object.at("recipe"));
+                        return SavedPlan{path, std::move(json), std::move(recipe)};
+                      });
+}
+
+QuantPlan SavedPlan::read(Model& model) const {
+  return with_context([&] { return "while reading plan " + path.string(); },
+                      [&] { return plan_from_json(json, model); });
 }
 
 }  // namespace smelt

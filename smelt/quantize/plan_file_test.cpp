@@ -54,14 +54,14 @@ TEST(PlanFile, GivesBackWhatWasWritten) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   Random random(seed);
-  const Model model = small_classifier();
+  Model model = small_classifier();
   const auto path = std::filesystem::temp_directory_path() / "smelt_plan_file_test.json";
   for (int round = 0; round < 40; ++round) {
     QuantPlan plan = random_plan(model, random);
     choose_values(model, random, plan);
     EXPECT_EQ(plan_from_json(to_json(plan, model), model), plan);
     save_plan(plan, model, path);
-    const QuantPlan loaded = load_plan(path, model);
+    const QuantPlan loaded = open_plan(path).read(model);
     EXPECT_EQ(loaded, plan);
     EXPECT_EQ(file_of(apply(model, loaded)), file_of(apply(model, plan)));
   }
@@ -72,7 +72,7 @@ TEST(PlanFile, AnotherModelIsRecognized) {
   Random random(1);
   const Model model = small_classifier();
   const nlohmann::json json = to_json(make_plan(model, made_up_stats(model.main())), model);
-  const auto problem = [&](const Model& other) {
+  const auto problem = [&](Model other) {
     return message_of(ErrorKind::bad_argument, [&] { plan_from_json(json, other); });
   };
   Model weights = model;
@@ -91,8 +91,29 @@ TEST(PlanFile, AnotherModelIsRecognized) {
   EXPECT_THAT(problem(std::move(b).build_model()), HasSubstr("another model"));
 }
 
+TEST(PlanFile, ConstantsThatRecoveryChangedGoAlong) {
+  Random random(2);
+  Model before = small_classifier();
+  Model model = before;
+  Graph& graph = model.main();
+  graph.tensor(find_tensor(graph, "dense/w")).data = Buffer::of(random_values(20, 77));
+  const OpId conv = graph.ops().front();
+  Tensor copy = graph.tensor(graph.op(conv).input(1));
+  copy.name += "/equalized";
+  copy.data = Buffer::of(random_values(static_cast<size_t>(copy.shape.elements()), 78));
+  graph.set_op_input(conv, 1, graph.add_tensor(std::move(copy)));
+  const QuantPlan plan = make_plan(model, made_up_stats(graph));
+  const nlohmann::json json = to_json(plan, model, &before);
+  const auto expected = file_of(apply(model, plan));
+  Model again = before;
+  EXPECT_EQ(plan_from_json(json, again), plan);
+  EXPECT_EQ(file_of(apply(again, plan)), expected);
+  EXPECT_THAT(message_of(ErrorKind::bad_argument, [&] { plan_from_json(json, model); }),
+              HasSubstr("another model"));
+}
+
 TEST(PlanFile, ErrorsNameTheKey) {
-  const Model model = small_classifier();
+  Model model = small_classifier();
   const nlohmann::json good = to_json(make_plan(model, made_up_stats(model.main())), model);
   const auto problem = [&](const char* pointer, const nlohmann::json& value) {
     nlohmann::json bad = good;
@@ -105,7 +126,7 @@ TEST(PlanFile, ErrorsNameTheKey) {
   EXPECT_THAT(problem("/tensors/0/scale/0", 0), HasSubstr("tensors[0]: scale holds"));
   EXPECT_THAT(problem("/tensors/0/zero_point/0", 300), HasSubstr("zero_point does not fit int8"));
   EXPECT_THAT(problem("/tensors/0/type", "int4"), HasSubstr("type cannot be int4"));
-  EXPECT_THAT(problem("/tensors/1/id", good["tensors"][0]["id"]), testing::Not(testing::IsEmpty()));
+  EXPECT_THAT(problem("/tensors/1", good["tensors"][0]), HasSubstr("tensors holds an id twice"));
   EXPECT_THAT(problem("/ops/0/operands/0/index", 7), HasSubstr("ops[0]: operands: index"));
   EXPECT_THAT(problem("/ops/0/operands/0/values", "AAAA"), HasSubstr("do not fill the constant"));
   EXPECT_THAT(problem("/ops/0/operands/0/block_size", 32), HasSubstr("which do not fit"));
@@ -129,7 +150,7 @@ TEST(PlanFile, DamagedFilesNeverGetFurtherThanAnError) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   Random random(seed);
-  const Model model = small_classifier();
+  const Model fresh = small_classifier();
   const nlohmann::json replacements[] = {nullptr,
                                          -1,
                                          0,
@@ -146,9 +167,13 @@ TEST(PlanFile, DamagedFilesNeverGetFurtherThanAnError) {
                                          nlohmann::json::object(),
                                          nlohmann::json::array({1, 2, 3})};
   for (int round = 0; round < 300; ++round) {
+    Model model = fresh;
     QuantPlan plan = random_plan(model, random);
     choose_values(model, random, plan);
-    nlohmann::json json = to_json(plan, model);
+    Model changed = model;
+    changed.main().tensor(find_tensor(model.main(), "dense/w")).data =
+        Buffer::of(random_values(20, 5));
+    nlohmann::json json = to_json(plan, changed, &model);
     std::vector<nlohmann::json::json_pointer> places;
     collect(json, nlohmann::json::json_pointer(), places);
     json[places[random.below(places.size())]] = replacements[random.below(std::size(replacements))];

@@ -5,6 +5,7 @@
 #include "smelt/base/base64.h"
 #include "smelt/ir/dump.h"
 #include "smelt/quantize/json_object.h"
+#include "smelt/quantize/plan_constants.h"
 #include "smelt/quantize/plan_file.h"
 #include "smelt/quantize/recipe_json.h"
 
@@ -12,12 +13,6 @@ namespace smelt {
 namespace {
 
 constexpr int64_t kMostIds = std::numeric_limits<int32_t>::max();
-
-template <class... Args>
-[[noreturn]] void another_model(fmt::format_string<Args...> format, Args&&... args) {
-  fail(ErrorKind::bad_argument, "the plan was made for another model: {}",
-       fmt::format(format, std::forward<Args>(args)...));
-}
 
 /// Least and largest stored value of a type that scales belong to; 0 and 0 for floats.
 std::pair<int64_t, int64_t> limits_of(DataType type) {
@@ -193,12 +188,15 @@ void require_ends(const JsonObject& object, const QuantPlan& plan, const Graph& 
 
 }  // namespace
 
-QuantPlan plan_from_json(const Json& json, const Model& model) {
-  const Graph& graph = model.main();
-  const JsonObject object(json, "the plan",
-                          {"format", "version", "model", "recipe", "tensors", "outside", "ops"});
+QuantPlan plan_from_json(const Json& json, Model& model) {
+  const std::string own = fingerprint(model);
+  Graph& graph = model.main();
+  const JsonObject object(
+      json, "the plan",
+      {"format", "version", "model", "recipe", "tensors", "outside", "ops", "constants"});
   if (object.string("format") != "smelt plan") object.wrong("format", "is not 'smelt plan'");
   object.integer("version", 1, 1);
+  read_constants(object.list("constants"), graph);
   const PlanReader reader(graph);
   QuantPlan plan{.recipe = recipe_from_json(object.at("recipe"))};
   const auto tensors = [&](std::string_view key) {
@@ -210,7 +208,7 @@ QuantPlan plan_from_json(const Json& json, const Model& model) {
   plan.ops = read_all<std::map<OpId, OpPlan>>(
       object, "ops", [&](const Json& entry, size_t at) { return reader.op(entry, at); });
   require_ends(object, plan, graph);
-  if (object.string("model") != fingerprint(model)) another_model("its weights have other values");
+  if (object.string("model") != own) another_model("its weights have other values");
   return plan;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "smelt/passes/passes.h"
+#include "smelt/quantize/plan_file.h"
 #include "smelt/quantize/recurrent_stats.h"
 
 namespace smelt {
@@ -37,18 +38,25 @@ std::vector<UnrolledLayer> unrolled(std::vector<UnrolledLayer> layers, const Gra
   return layers;
 }
 
-}  // namespace
-
-QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options) {
+/// The model in inference form, as the recipe's precisions want it.
+QuantizeResult in_inference_form(Model model, const Recipe& recipe, PipelineOptions pipeline) {
   QuantizeResult result{.float_model = std::move(model)};
   Model& prepared = result.float_model;
+  result.trained = trained_scales(prepared);
   for (Graph& graph : prepared.graphs) expand_constants(graph);
   const std::vector<UnrolledLayer> layers = recurrent_layers(prepared.main());
-  PipelineOptions pipeline = options.pipeline;
   if (pipeline.recurrent == RecurrentForm::fused) pipeline.recurrent = RecurrentForm::loopless;
   result.passes = run_pipeline(prepared, inference_pipeline(), pipeline);
   result.unrolled = unrolled(layers, prepared.main());
-  if (needs_calibration(options.recipe)) complete_recurrent(prepared.main());
+  if (needs_calibration(recipe)) complete_recurrent(prepared.main());
+  return result;
+}
+
+}  // namespace
+
+QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options) {
+  QuantizeResult result = in_inference_form(std::move(model), options.recipe, options.pipeline);
+  Model& prepared = result.float_model;
   if (data) {
     result.stats = calibrate(prepared, data, options.calibrate);
   } else {
@@ -57,6 +65,7 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
   QuantizeResult finished = requantize(std::move(prepared), std::move(result.stats), data, options);
   finished.passes = std::move(result.passes);
   finished.unrolled = std::move(result.unrolled);
+  finished.trained = std::move(result.trained);
   return finished;
 }
 
@@ -67,6 +76,7 @@ QuantizeResult requantize(Model float_model, Stats stats, const DatasetPtr& data
     fail(ErrorKind::bad_argument, "recovery measures errors on samples; give calibration data");
   }
   QuantizeResult result{.float_model = std::move(float_model), .stats = std::move(stats)};
+  result.unrecovered = result.float_model;
   result.plan = make_plan(result.float_model, result.stats, options.recipe);
   if (options.recover.equalize) {
     result.recovery.push_back(equalize_if_better(result.float_model, result.stats, result.plan,
@@ -75,6 +85,15 @@ QuantizeResult requantize(Model float_model, Stats stats, const DatasetPtr& data
   for (RecoveryReport& report : recover(result.float_model, result.plan, data, options.recover)) {
     result.recovery.push_back(std::move(report));
   }
+  result.model = apply(result.float_model, result.plan);
+  return result;
+}
+
+QuantizeResult quantize_by_plan(Model model, const std::filesystem::path& path,
+                                const PipelineOptions& options) {
+  const SavedPlan saved = open_plan(path);
+  QuantizeResult result = in_inference_form(std::move(model), saved.recipe, options);
+  result.plan = saved.read(result.float_model);
   result.model = apply(result.float_model, result.plan);
   return result;
 }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <vector>
 
 #include "smelt/passes/pipeline.h"
 #include "smelt/quantize/apply.h"
 #include "smelt/quantize/calibrate.h"
+#include "smelt/quantize/calibration_report.h"
 #include "smelt/quantize/plan.h"
 #include "smelt/quantize/recover/recover.h"
 
@@ -26,12 +28,14 @@ struct UnrolledLayer {
 
 struct QuantizeResult {
   Model float_model;  ///< in inference form: what was calibrated
+  Model unrecovered;  ///< the same before recovery changed weights; they share what it left
   Stats stats;
   QuantPlan plan;
   std::vector<RecoveryReport> recovery;
   Model model;  ///< the quantized one
   std::vector<PassResult> passes;
   std::vector<UnrolledLayer> unrolled;
+  std::vector<TrainedScale> trained;  ///< what report_calibration compares with
 };
 
 /// Post-training quantization from a model as loaded: inference pipeline, calibration, plan,
@@ -44,5 +48,9 @@ QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptio
 /// application. Recovery may change both (equalize).
 QuantizeResult requantize(Model float_model, Stats stats, const DatasetPtr& data,
                           const QuantizeOptions& options);
+
+/// The model from a plan that save_plan wrote (plan_file.h), without data; errors as of open_plan.
+QuantizeResult quantize_by_plan(Model model, const std::filesystem::path& plan,
+                                const PipelineOptions& options = {});
 
 }  // namespace smelt

@@ -47,6 +47,29 @@ ValueRange RangeOf(const float* values, size_t count) {
   return {low, high, !std::isnan(poison)};
 }
 
+void ChannelRanges(const float* values, size_t rows, size_t channels, float* low, float* high) {
+  const hn::ScalableTag<float> d;
+  const size_t n = hn::Lanes(d);
+  size_t c = 0;
+  for (; c + n <= channels; c += n) {
+    auto least = hn::LoadU(d, low + c);
+    auto largest = hn::LoadU(d, high + c);
+    for (size_t row = 0; row < rows; ++row) {
+      const auto v = hn::LoadU(d, values + row * channels + c);
+      least = hn::Min(least, v);
+      largest = hn::Max(largest, v);
+    }
+    hn::StoreU(least, d, low + c);
+    hn::StoreU(largest, d, high + c);
+  }
+  for (; c < channels; ++c) {
+    for (size_t row = 0; row < rows; ++row) {
+      low[c] = std::min(low[c], values[row * channels + c]);
+      high[c] = std::max(high[c], values[row * channels + c]);
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace smelt
 HWY_AFTER_NAMESPACE();
@@ -54,9 +77,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace smelt {
 HWY_EXPORT(RangeOf);
+HWY_EXPORT(ChannelRanges);
 
 ValueRange value_range(const float* values, size_t count) {
   return HWY_DYNAMIC_DISPATCH(RangeOf)(values, count);
+}
+
+void channel_ranges(const float* values, size_t rows, size_t channels, float* low, float* high) {
+  HWY_DYNAMIC_DISPATCH(ChannelRanges)(values, rows, channels, low, high);
 }
 
 }  // namespace smelt

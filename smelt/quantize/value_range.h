@@ -13,4 +13,7 @@ struct ValueRange {
 };
 ValueRange value_range(const float* values, size_t count);
 
+/// Widens low[c] and high[c] by the values [rows, channels] of each channel; they must be finite.
+void channel_ranges(const float* values, size_t rows, size_t channels, float* low, float* high);
+
 }  // namespace smelt
