@@ -7,6 +7,7 @@
 
 #include "smelt/ops/op_def.h"
 #include "smelt/quantize/scales.h"
+#include "smelt/quantize/step_ties.h"
 
 namespace smelt {
 namespace {
@@ -33,6 +34,9 @@ class Ties {
   }
 
   std::map<TensorId, Quantization> run() {
+    for (const std::vector<TensorId>& steps : tied_steps(graph_)) {
+      for (const TensorId id : steps) unite(steps.front(), id);
+    }
     // An op with one operand hands its scale on, fixed ones too, so these come first: an op with
     // several operands must know which of them are fixed.
     for (const OpId id : ops_) fix(graph_.op(id));
