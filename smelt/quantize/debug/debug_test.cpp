@@ -193,7 +193,7 @@ Model with_stored_weights(bool dequantized) {
   const OpId op = graph.ops().front();
   Tensor stored = graph.tensor(graph.op(op).inputs[1]);
   const auto values = stored.data.as<float>();
-  stored.quantization = Quantization::per_tensor(symmetric_int8_scale(1), 0);
+  stored.quantization = Quantization::per_tensor(symmetric_scale(1, 127), 0);
   stored.data = Buffer::of(to_int8(values, stored.shape, stored.quantization));
   stored.type = DataType::int8;
   stored.name = "w/int8";
