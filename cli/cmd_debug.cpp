@@ -3,8 +3,8 @@
 #include "debugging.h"
 #include "model_options.h"
 #include "smelt/formats/tflite/tflite.h"
-#include "smelt/passes/passes.h"
 #include "smelt/quantize/debug/fix.h"
+#include "smelt/quantize/prepare.h"
 #include "smelt/report/debug.h"
 
 namespace smelt::cli {
@@ -31,8 +31,7 @@ void check_flags(const DebugCommand& options) {
 /// The float model as `smelt quantize` would quantize it.
 Model float_form(const ModelOptions& options) {
   Model model = load_model(options);
-  for (Graph& graph : model.graphs) expand_constants(graph);
-  run_pipeline(model, inference_pipeline(), pipeline_options(options));
+  prepare_for_quantization(model, scheme("int8"), pipeline_options(options));
   return model;
 }
 

@@ -115,8 +115,8 @@ int write_model(const QuantizeCommand& options, const QuantizeResult& result, Te
                      ? fmt::format(", calibrated on {} samples", result.stats.samples)
                      : "");
   for (const UnrolledLayer& layer : result.unrolled) {
-    terminal.print("{}: its {} steps are unrolled into {} ops, because loops stay in float\n",
-                   layer.layer, layer.steps, layer.ops);
+    terminal.print("{}: {} steps unrolled into {} ops (loops stay in float)\n", layer.layer,
+                   layer.steps, layer.ops);
   }
   terminal.print("{}", size_line(source_bytes, float_bytes, out_bytes));
   terminal.print("{}", recovery_table(result.recovery));

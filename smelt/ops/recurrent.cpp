@@ -105,12 +105,12 @@ QuantizationRule with_state(int weight) { return {.supported = true, .weight = w
 
 void define_recurrent(OpTable& table) {
   table[OpType::svdf] = row(5, 5, infer_svdf, with_state(1));
-  table[OpType::unidirectional_sequence_lstm] =
-      row(20, 24, infer_sequence_lstm, with_state(2));
+  table[OpType::unidirectional_sequence_lstm] = row(20, 24, infer_sequence_lstm, with_state(2));
   table[OpType::lstm] = row(5, 24, infer_lstm, with_state(2));
   table[OpType::lstm].max_outputs = 4;
   table[OpType::rnn] = row(5, 5, infer_rnn, float_only(kNoLiteRtKernel));
-  table[OpType::unidirectional_sequence_rnn] = row(5, 5, infer_sequence_rnn, float_only(kNoLiteRtKernel));
+  table[OpType::unidirectional_sequence_rnn] =
+      row(5, 5, infer_sequence_rnn, float_only(kNoLiteRtKernel));
   table[OpType::bidirectional_sequence_lstm] =
       row(39, 48, infer_bidirectional_lstm, float_only(kNoLiteRtKernel));
   table[OpType::bidirectional_sequence_lstm].max_outputs = 2;

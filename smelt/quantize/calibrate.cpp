@@ -10,6 +10,7 @@
 #include "smelt/ir/dump.h"
 #include "smelt/quantize/observe.h"
 #include "smelt/quantize/recurrent_stats.h"
+#include "smelt/quantize/stream.h"
 #include "smelt/run/dataset_inputs.h"
 
 namespace smelt {
@@ -182,7 +183,9 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
   const Graph& graph = model.main();
   check_inputs(graph, *data);
   require_finite_constants(graph);
-  const DatasetPtr chosen = select(data, options.samples, options.seed);
+  const bool stream = reads_stream(graph);
+  const DatasetPtr chosen =
+      stream ? take_first(data, options.samples) : select(data, options.samples, options.seed);
   SampleRunOptions run{.threads = options.threads > 0 ? options.threads : available_threads(),
                        .progress = options.progress,
                        .stage = "calibrating"};
@@ -198,8 +201,12 @@ Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptio
     observe_step(args, options, samples, workers[static_cast<size_t>(args.worker)]);
     recurrent.observe(args);
   };
-  run_samples(program, chosen->size(), run, SampleLoader(graph, *chosen),
-              [](int64_t, const SampleOutputs&) {});
+  const SampleLoader load(graph, *chosen);
+  if (stream) {
+    run_stream(program, chosen->size(), run, load);
+  } else {
+    run_samples(program, chosen->size(), run, load, [](int64_t, const SampleOutputs&) {});
+  }
   require_finite_results(graph, workers);
   Stats stats{.samples = chosen->size()};
   for (const TensorId id : graph.tensors()) {

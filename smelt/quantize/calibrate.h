@@ -18,11 +18,12 @@ struct CalibrateOptions {
   Progress progress = {};
 };
 
-/// Runs the float model over samples of the data set and records ranges, of each sample and
-/// of all, and the histogram of every float tensor of the main graph. The result does not depend on
-/// the number of threads. bad_argument where the data set does not fit the model's inputs;
-/// bad_file, naming layer and tensor, where a weight or a result is NaN or infinite; unsupported
-/// where the model cannot run.
+/// Runs the float model over samples of the data set (where it reads a stream, see stream.h, over
+/// the first ones in their order, without a reset in between) and records ranges, of each sample
+/// and of all, and the histogram of every float tensor of the main graph. The result does not
+/// depend on the number of threads. bad_argument where the data set does not fit the model's
+/// inputs; bad_file, naming layer and tensor, where a weight or a result is NaN or infinite;
+/// unsupported where the model cannot run.
 Stats calibrate(const Model& model, const DatasetPtr& data, const CalibrateOptions& options = {});
 
 /// Ranges and histograms of the model's inputs alone, over so many samples of a data set, without

@@ -48,6 +48,35 @@ bool is_tanh(const Op& op) {
   return a && a->activation == Activation::tanh && !a->diagonal_recurrent_tensors;
 }
 
+/// True where the weights of all gates have the shapes of those of the output gate, and vectors a
+/// value per cell.
+bool shapes_fit(const Graph& graph, const Op& op) {
+  const LstmSlots slots = full_lstm_slots();
+  const Tensor* input = graph.constant_input(op, slots.input[kOutputGate]);
+  const Tensor* recurrent = graph.constant_input(op, slots.recurrent[kOutputGate]);
+  if (!input || !recurrent || input->shape.rank() != 2 || recurrent->shape.rank() != 2) {
+    return false;
+  }
+  const int32_t cells = input->shape[0], outputs = recurrent->shape[1];
+  const bool norm = static_cast<bool>(op.input(slots.norm[kForgetGate]));
+  const auto fits = [&](size_t index, const Shape& shape, bool optional) {
+    const Tensor* tensor = index == kAbsent ? nullptr : graph.constant_input(op, index);
+    return tensor ? tensor->shape == shape : optional;
+  };
+  for (size_t gate = 0; gate < kGates; ++gate) {
+    const bool coupled = gate == kInputGate && !op.input(slots.input[gate]);
+    if (!fits(slots.input[gate], input->shape, coupled) ||
+        !fits(slots.recurrent[gate], {cells, outputs}, coupled) ||
+        !fits(slots.bias[gate], {cells}, coupled) ||
+        !fits(slots.norm[gate], {cells}, coupled || !norm) ||
+        !fits(slots.peephole[gate], {cells}, true)) {
+      return false;
+    }
+  }
+  return fits(slots.projection, {outputs, cells}, outputs == cells) &&
+         fits(slots.projection_bias, {outputs}, true);
+}
+
 }  // namespace
 
 /// One row of a batch.
@@ -66,10 +95,7 @@ bool LstmProbe::fits(const Graph& graph, const Op& op) {
     const int64_t bytes = weights->shape.elements() * static_cast<int64_t>(sizeof(float));
     if (static_cast<int64_t>(weights->data.size()) != bytes) return false;
   }
-  const Tensor* recurrent = graph.constant_input(op, slots.recurrent[kOutputGate]);
-  const Tensor* input = graph.constant_input(op, slots.input[kOutputGate]);
-  return recurrent && input && recurrent->shape.rank() == 2 && input->shape.rank() == 2 &&
-         graph.tensor(op.input(0)).type == DataType::float32;
+  return shapes_fit(graph, op) && graph.tensor(op.input(0)).type == DataType::float32;
 }
 
 LstmProbe::LstmProbe(const Graph& graph, const Op& op) {

@@ -24,10 +24,10 @@ struct LstmValues {
 class LstmProbe {
  public:
   /// True where the op is one that an integer kernel may compute and whose weights are constant
-  /// float32.
+  /// float32 of shapes that belong together.
   static bool fits(const Graph& graph, const Op& op);
 
-  /// The op fits and its kernel has been prepared, which checks the shapes of all operands.
+  /// The op fits.
   LstmProbe(const Graph& graph, const Op& op);
 
   /// The values for x [T,N,I], or [N,T,I] where the op is not time_major, from states of zeros.

@@ -26,10 +26,11 @@ void require_float_model(const Model& model) {
     fail(ErrorKind::bad_argument, "{} is in training form; run the inference pipeline first", op);
   }
   if (model.graphs.size() > 1) {
-    fail(ErrorKind::unsupported,
-         "the model has {} subgraphs (loops, conditions, states of layers that are not fused); only "
-         "models of one can be quantized. Layers of a Keras model become one without --rnn while",
-         model.graphs.size());
+    fail(
+        ErrorKind::unsupported,
+        "the model has {} subgraphs (loops, conditions, states of layers that are not fused); only "
+        "models of one can be quantized. Layers of a Keras model become one without --rnn while",
+        model.graphs.size());
   }
   for (const TensorId id : graph.tensors()) {
     const Tensor& tensor = graph.tensor(id);

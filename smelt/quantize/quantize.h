@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <vector>
 
-#include "smelt/passes/pipeline.h"
 #include "smelt/quantize/apply.h"
 #include "smelt/quantize/calibrate.h"
 #include "smelt/quantize/calibration_report.h"
 #include "smelt/quantize/plan.h"
+#include "smelt/quantize/prepare.h"
 #include "smelt/quantize/recover/recover.h"
 
 namespace smelt {
@@ -17,13 +17,6 @@ struct QuantizeOptions {
   Recipe recipe;
   RecoverOptions recover;
   PipelineOptions pipeline;
-};
-
-/// A recurrent layer that has no fused op, so that its steps are ops of their own.
-struct UnrolledLayer {
-  std::string layer;
-  int32_t steps = 0;
-  int64_t ops = 0;
 };
 
 struct QuantizeResult {
@@ -38,10 +31,8 @@ struct QuantizeResult {
   std::vector<TrainedScale> trained;  ///< what report_calibration compares with
 };
 
-/// Post-training quantization from a model as loaded: inference pipeline, calibration, plan,
-/// application. Recurrent layers that have no fused op are unrolled, whatever their length: a loop
-/// stays in float (options.pipeline may ask for one all the same). `data` may be null where the
-/// recipe needs no calibration. Errors are those of the stages.
+/// Post-training quantization from a model as loaded: preparation, calibration, plan, application.
+/// `data` may be null where the recipe needs no calibration. Errors are those of the stages.
 QuantizeResult quantize(Model model, const DatasetPtr& data, const QuantizeOptions& options = {});
 
 /// The part behind calibration, for a model in inference form and its statistics: plan, recovery,

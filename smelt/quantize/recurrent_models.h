@@ -80,7 +80,9 @@ inline Model recurrent_layer(RecurrentAttributes a, int32_t time, int32_t inputs
   in.push_back(a.reset_after ? weights("recurrent_bias", {rows}, 4) : TensorId::none);
   in.resize(8, TensorId::none);
   const Shape y = a.return_sequences ? Shape{1, time, units} : Shape{1, units};
-  b.output(b.op(OpType::recurrent, in, a, "layer", DataType::float32, y));
+  const TensorId result = b.tensor({.name = "y", .shape = y});
+  b.op(OpType::recurrent, in, {result}, a, "layer");
+  b.output(result);
   return std::move(b).build_model();
 }
 

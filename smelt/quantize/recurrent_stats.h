@@ -24,7 +24,6 @@ int complete_recurrent(Graph& graph);
 /// SVDF ops. Every sample starts from states of zeros, as run_samples does.
 class RecurrentObserver {
  public:
-  /// `graph` has been prepared as a program (its shapes are checked).
   RecurrentObserver(const Graph& graph, size_t workers);
 
   /// Call it after each step; for different workers at the same time.

@@ -6,6 +6,7 @@ where PYTHON has ai_edge_litert, tflite_micro and numpy. Models read rows of Fas
 without any it takes the example. Prints accuracy on the test images, and for 200 of them how many outputs are the bytes of
 TFLite Micro and how far LiteRT's reference kernels are. Exit code 1 where a byte differs from TFLite Micro's.
 """
+import gzip
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tempfile
 
 import numpy as np
 from ai_edge_litert import interpreter as litert
+from ai_edge_litert import schema_py_generated as schema
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/fashion_mnist/fashion_lstm.h5"
 DATA = pathlib.Path("/usr/share/datasets/fashion-mnist")
@@ -20,7 +22,6 @@ SCHEMES = ("int8", "int16x8", "dynamic", "int8-float-fallback")
 
 
 def images(count):
-    import gzip
     with gzip.open(DATA / "t10k-images-idx3-ubyte.gz") as f:
         return np.frombuffer(f.read(16 + count * 784), np.uint8, offset=16).reshape(count, 28, 28) / np.float32(255)
 
@@ -46,7 +47,24 @@ def run_smelt(smelt, path, x, folder):
     return np.load(folder / "out.npz")["out0"].reshape(len(x), -1)
 
 
-def run_litert(interpreter, x):
+def details(path):
+    """Type, scale and zero point of the input and of the output."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
+    types = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.INT8: np.int8, schema.TensorType.INT16: np.int16}
+    graph = model.subgraphs[0]
+
+    def detail(index):
+        tensor = graph.tensors[index]
+        q = tensor.quantization
+        scaled = q is not None and q.scale is not None and len(q.scale)
+        return {"dtype": types[tensor.type], "quantization": (q.scale[0], q.zeroPoint[0]) if scaled else None}
+
+    return detail(graph.inputs[0]), detail(graph.outputs[0])
+
+
+def run_litert(path, x):
+    interpreter = litert.Interpreter(str(path), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     results = []
     for sample in x:
@@ -79,29 +97,19 @@ def compare(smelt, model, scheme, folder):
         return True
     accuracy = done.stdout.splitlines()[-1].split()
     line = f"{model.name:24} {scheme:20} {path.stat().st_size:8} bytes  {' '.join(accuracy)}"
-    same = True
-    x = images(200)
+    source, sink = details(path)
+    x = stored(images(200), source)
+    ours = run_smelt(smelt, path, x, folder)
     try:
-        interpreter = litert.Interpreter(str(path), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF)
-        interpreter.allocate_tensors()
-        source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    except (RuntimeError, ValueError) as error:
-        print(line, f"  LiteRT: {str(error).splitlines()[0][:100]}")
-        interpreter = litert.Interpreter(str(path))
-        source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        sink = dict(sink)
-        x = stored(x, source)
-        ours = run_smelt(smelt, path, x, folder)
-    else:
-        x = stored(x, source)
-        ours = run_smelt(smelt, path, x, folder)
-        theirs = run_litert(interpreter, x)
+        theirs = run_litert(path, x)
         print(line, f"  LiteRT within {np.abs(real(ours, sink) - real(theirs, sink)).max():.4f}")
-    if source["dtype"] != np.float32 and sink["dtype"] != np.float32:
-        equal = (ours == run_micro(path, x)).all(1).sum()
-        print(f"{'':45} {equal} of {len(x)} outputs are TFLite Micro's bytes")
-        same = equal == len(x)
-    return same
+    except (RuntimeError, ValueError) as error:
+        print(line, f"  LiteRT: {str(error).splitlines()[0][:80]}")
+    if source["dtype"] == np.float32 or sink["dtype"] == np.float32:
+        return True
+    equal = (ours == run_micro(path, x)).all(1).sum()
+    print(f"{'':45} {equal} of {len(x)} outputs are TFLite Micro's bytes")
+    return equal == len(x)
 
 
 def main(smelt, *models):
