@@ -34,7 +34,9 @@ class Ties {
   }
 
   std::map<TensorId, Quantization> run() {
-    for (const std::vector<TensorId>& steps : tied_steps(graph_)) tie_steps(steps);
+    for (const std::vector<TensorId>& steps : tied_steps(graph_)) {
+      for (const TensorId id : steps) unite(steps.front(), id);
+    }
     // An op with one operand hands its scale on, fixed ones too, so these come first: an op with
     // several operands must know which of them are fixed.
     for (const OpId id : ops_) fix(graph_.op(id));
@@ -69,23 +71,6 @@ class Ties {
   }
 
   static const QuantizationRule& rule(const Op& op) { return op_def(op.type).quantization; }
-
-  /// First steps may have smaller values (a state that grows), for which the scale of the others
-  /// would be too coarse.
-  void tie_steps(const std::vector<TensorId>& steps) {
-    const auto width = [&](TensorId id) {
-      const Range range = range_(id);
-      return std::max(range.max, 0.0f) - std::min(range.min, 0.0f);
-    };
-    float widest = 0;
-    for (const TensorId id : steps) widest = std::max(widest, width(id));
-    TensorId first;
-    for (const TensorId id : steps) {
-      if (2 * width(id) < widest) continue;
-      if (first) unite(first, id);
-      if (!first) first = id;
-    }
-  }
 
   void fix(const Op& op) {
     if (!rule(op).supported || rule(op).output != OutputScale::fixed) return;
