@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from litert_quantizer import quantizer, recipe
@@ -69,6 +70,23 @@ def read(data):
     return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
 
 
+def with_signature(model):
+    """The bytes of the model with a signature that calls its input x and its output y."""
+    def entry_of(name, tensor):
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, int(tensor)
+        return entry
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    signature.inputs = [entry_of("x", graph.inputs[0])]
+    signature.outputs = [entry_of("y", graph.outputs[0])]
+    model.signatureDefs = [signature]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def ops(model):
     """Of every op but conversions: its type and how it computes."""
     graph = model.subgraphs[0]
@@ -103,9 +121,8 @@ def main(smelt, model, calibration, flags):
     graph = parsed.subgraphs[0]
     x = np.load(calibration)["x"][:SAMPLES].astype(np.float32)
     np.savez(folder / "x.npz", x=x)
-    signature = parsed.signatureDefs[0]
-    key, name = signature.signatureKey.decode(), signature.inputs[0].name.decode()
-    samples = {key: [{name: x[i:i + 1]} for i in range(len(x))]}
+    floats.write_bytes(with_signature(parsed))  # the peer's calibrator wants one
+    samples = {"serving_default": [{"x": x[i:i + 1]} for i in range(len(x))]}
     names = [graph.tensors[op.outputs[0]].name.decode() for op in graph.operators]
     failed = 0
     for title, entries in recipes(names):
