@@ -50,7 +50,8 @@ TEST(Plan, DenseHasOneScaleUnlessAsked) {
   const Model model = small_classifier();
   const Stats stats = made_up_stats(model.main());
   EXPECT_EQ(plan_of(make_plan(model, stats), "FULLY").operands[0].as.quantization.scale.size(), 1u);
-  const QuantPlan plan = make_plan(model, stats, {.base = {.granularity = Granularity::per_channel}});
+  const QuantPlan plan =
+      make_plan(model, stats, {.base = {.granularity = Granularity::per_channel}});
   EXPECT_EQ(plan_of(plan, "FULLY").operands[0].as.quantization.scale.size(), 5u);
   EXPECT_EQ(plan_of(plan, "FULLY").operands[1].as.quantization.scale.size(), 5u);
 }
@@ -126,7 +127,8 @@ TEST(Plan, RareValuesGetNoStepsInsideOfTheModel) {
   const QuantPlan clipped = make_plan(model, stats);
   EXPECT_EQ(scale_of(clipped, "image"), whole) << "inputs keep their range";
   EXPECT_LT(scale_of(clipped, "conv").scale[0], whole.scale[0]);
-  EXPECT_EQ(scale_of(make_plan(model, stats, {.base = {.ranges = RangeMethod::minmax}}), "conv"), whole);
+  EXPECT_EQ(scale_of(make_plan(model, stats, {.base = {.ranges = RangeMethod::minmax}}), "conv"),
+            whole);
 }
 
 TEST(Plan, MovingOpsHandScalesOnFixedOnesToo) {

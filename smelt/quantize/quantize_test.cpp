@@ -58,7 +58,8 @@ TEST(Quantize, AllInputAndOutputTypesGiveTheSameIntegers) {
 TEST(Quantize, PerChannelDense) {
   const DatasetPtr data = random_dataset(40, {6, 6, 3});
   const Model model = small_classifier();
-  const QuantizeResult result = quantize(model, data, {.recipe = {.base = {.granularity = Granularity::per_channel}}});
+  const QuantizeResult result =
+      quantize(model, data, {.recipe = {.base = {.granularity = Granularity::per_channel}}});
   EXPECT_LT(largest_difference(results(model, data), results(result.model, data)), 0.02f);
 }
 

@@ -73,7 +73,8 @@ TEST(ToInt8, SymmetricWeightsStayAboveMinus128) {
 
 TEST(ToInt32, OneScaleOrOnePerValue) {
   const std::vector<float> values{1, -1};
-  EXPECT_EQ(to_bias<int32_t>(values, Quantization::per_tensor(0.5f, 0)), (std::vector<int32_t>{2, -2}));
+  EXPECT_EQ(to_bias<int32_t>(values, Quantization::per_tensor(0.5f, 0)),
+            (std::vector<int32_t>{2, -2}));
   EXPECT_EQ(to_bias<int32_t>(values, {.scale = {0.25f, 1e-12f}, .zero_point = {0, 0}}),
             (std::vector<int32_t>{4, -std::numeric_limits<int32_t>::max()}));
 }

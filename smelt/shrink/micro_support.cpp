@@ -156,13 +156,14 @@ const Row* row_of(OpType op) {
   return found == std::end(kRows) ? nullptr : found;
 }
 
-/// The type that the op is chosen by: that of its first computed operand, or of its result.
+/// The type that the op is chosen by: that of its first computed operand, else of its first one.
 DataType main_type(const Graph& graph, const Op& op) {
   for (const TensorId id : op.inputs) {
     if (id && !graph.tensor(id).is_constant && !graph.tensor(id).is_variable) {
       return graph.tensor(id).type;
     }
   }
+  if (op.input(0)) return graph.tensor(op.input(0)).type;
   return op.output() ? graph.tensor(op.output()).type : DataType::float32;
 }
 
