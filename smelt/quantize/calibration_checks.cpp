@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "smelt/ir/dump.h"
+#include "smelt/ops/op_def.h"
 
 namespace smelt {
 namespace {
@@ -160,12 +161,22 @@ void check_trained_scale(const Stats& stats, const CalibrationContext& context,
   }
 }
 
+namespace {
+
+/// Softmax and the like: their scale does not follow from what is seen.
+bool has_fixed_scale(const Graph& graph, TensorId id) {
+  const OpId producer = graph.producer(id);
+  return producer && op_def(graph.op(producer).type).quantization.output == OutputScale::fixed;
+}
+
+}  // namespace
+
 void check_channels(const Graph& graph, const Stats& stats,
                     std::vector<CalibrationWarning>& warnings) {
   for (const auto& [id, tensor] : stats.tensors) {
     if (graph.is_input(id) || tensor.by_channel.empty()) continue;
     check_dead(describe(graph, id), tensor, warnings);
-    check_outliers(describe(graph, id), tensor, warnings);
+    if (!has_fixed_scale(graph, id)) check_outliers(describe(graph, id), tensor, warnings);
   }
 }
 
