@@ -2,6 +2,7 @@
 
 #include "smelt/kernels/conv_gemm.h"
 #include "smelt/kernels/hybrid.h"
+#include "smelt/kernels/hybrid_gemm.h"
 #include "smelt/kernels/operands.h"
 #include "smelt/kernels/winograd.h"
 
@@ -102,14 +103,15 @@ bool is_matrix_product(const ConvShape& s) {
 Kernel hybrid_conv(const PrepareArgs& args, const Conv2DAttributes& a, ConvShape s) {
   Hybrid op = make_hybrid(args, 0, a.activation, true);
   op.symmetric = s.groups == 1 && !has_channel_scales(op);
-  if (op.xnnpack && is_matrix_product(s)) {
-    const int64_t pixels = s.batch * s.window.positions();
-    s.batch = 1;
-    s.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1};
-    return hybrid_kernel(std::move(op), pixels, s.inputs, s.outputs, ConvLoops{s});
-  }
-  const int64_t images = s.batch;
+  int64_t images = s.batch;
   s.batch = 1;
+  if (op.xnnpack && is_matrix_product(s)) {
+    images *= s.window.positions();
+    s.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1};
+  }
+  if (args.choice != KernelChoice::plain && s.groups == 1) {
+    if (auto fast = hybrid_conv_gemm(args, op, s.window, images, s.inputs)) return *fast;
+  }
   const int64_t inputs = static_cast<int64_t>(s.window.in_h) * s.window.in_w * s.inputs;
   return hybrid_kernel(std::move(op), images, inputs, s.window.positions() * s.outputs,
                        ConvLoops{s});

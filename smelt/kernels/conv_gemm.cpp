@@ -54,12 +54,13 @@ struct IntOps {
   using Value = int16_t;
   using Y = T;
   const ConvGemm& conv;
+  int32_t x_zero = 0;
   const std::vector<IntGemm>& gemms() const { return conv.ints; }
   void windows(const Im2Col& s, const X* x, int64_t first, int64_t count, Value* to) const {
-    im2col(s, x, conv.x_zero, first, count, to);
+    im2col(s, x, x_zero, first, count, to);
   }
   void line(LineCopy line, const X* image, const X* end, Value* to) const {
-    copy_line(conv.shape, line, image, end, conv.x_zero, to);
+    copy_line(conv.shape, line, image, end, x_zero, to);
   }
 };
 
@@ -199,10 +200,15 @@ void run_conv_gemm(const ConvGemm& conv, const void* x, void* y, std::byte* scra
   if (!conv.floats.empty()) {
     run_with(FloatOps{conv}, x, y, scratch);
   } else if (conv.unsigned_x) {
-    run_with(IntOps<uint8_t>{conv}, x, y, scratch);
+    run_with(IntOps<uint8_t>{conv, conv.x_zero}, x, y, scratch);
   } else {
-    run_with(IntOps<int8_t>{conv}, x, y, scratch);
+    run_with(IntOps<int8_t>{conv, conv.x_zero}, x, y, scratch);
   }
+}
+
+void run_conv_gemm(const ConvGemm& conv, const int8_t* x, int32_t x_zero, void* y,
+                   std::byte* scratch) {
+  run_with(IntOps<int8_t>{conv, x_zero}, x, y, scratch);
 }
 
 Kernel conv_gemm_kernel(ConvGemm conv, size_t x) {

@@ -10,7 +10,7 @@
 namespace smelt {
 
 /// Where a convolution writes: position (n, oy, ox) starts at first + n * image + oy * line +
-/// ox * pixel, in values of y.
+/// ox * pixel, in values of y (in bytes where int8 products give int32 sums).
 struct OutputPlace {
   int64_t first = 0;
   int64_t image = 0;
@@ -101,6 +101,9 @@ ConvGemm make_conv_gemm(const PrepareArgs& args, const Weighted& op, const Im2Co
 OutputPlace dense_place(const Window& window, int64_t channels);
 
 void run_conv_gemm(const ConvGemm& conv, const void* x, void* y, std::byte* scratch);
+/// int8 with a zero point of x that is known only now, in place of conv.x_zero.
+void run_conv_gemm(const ConvGemm& conv, const int8_t* x, int32_t x_zero, void* y,
+                   std::byte* scratch);
 
 /// A kernel that runs it on operand `x`.
 Kernel conv_gemm_kernel(ConvGemm conv, size_t x);

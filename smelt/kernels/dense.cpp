@@ -2,6 +2,7 @@
 
 #include "smelt/kernels/conv_gemm.h"
 #include "smelt/kernels/hybrid.h"
+#include "smelt/kernels/hybrid_gemm.h"
 #include "smelt/kernels/operands.h"
 
 namespace smelt {
@@ -68,6 +69,10 @@ Kernel hybrid_dense(const PrepareArgs& args, const FullyConnectedAttributes& a, 
   Hybrid op = make_hybrid(args, 0, a.activation, !a.asymmetric_quantize_inputs);
   const int64_t rows = s.rows;
   s.rows = 1;
+  if (args.choice != KernelChoice::plain) {
+    const Window pixel{.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1};
+    if (auto fast = hybrid_conv_gemm(args, op, pixel, rows, s.inputs)) return *fast;
+  }
   return hybrid_kernel(std::move(op), rows, s.inputs, s.outputs, DenseLoops{s});
 }
 

@@ -43,6 +43,11 @@ struct Hybrid {
   bool has_bias = false;
   FloatRange range;
 
+  BatchScale quantize(const float* batch, int64_t count, int8_t* stored) const {
+    return xnnpack ? quantize_batch_xnnpack(batch, count, stored)
+                   : quantize_batch(batch, count, symmetric, stored);
+  }
+
   const int8_t* weights_of(const InvokeArgs& args) const {
     return values.empty() ? args.in<int8_t>(weights) : values.data();
   }
@@ -80,9 +85,7 @@ Kernel hybrid_kernel(Hybrid hybrid, int64_t batches, int64_t batch_inputs, int64
                 op->has_bias ? static_cast<const float*>(args.inputs[op->bias]) : nullptr;
             for (int64_t n = 0; n < batches; ++n) {
               const float* x = args.in<float>(op->x) + n * batch_inputs;
-              const BatchScale batch = op->xnnpack
-                                           ? quantize_batch_xnnpack(x, batch_inputs, stored)
-                                           : quantize_batch(x, batch_inputs, op->symmetric, stored);
+              const BatchScale batch = op->quantize(x, batch_inputs, stored);
               loops(stored, w, batch.zero, int32_t{0}, uint32_t{0},
                     HybridOutput{*op, batch, bias, args.out<float>() + n * batch_outputs});
             }

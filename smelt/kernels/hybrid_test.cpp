@@ -100,6 +100,7 @@ TEST(Hybrid, FullyConnectedIsNearTheOracle) {
       }
     }
     expect_quantized(op.run<float>(), exact, sums, 3.0f);
+    EXPECT_EQ(op.run<float>(), op.run<float>(KernelChoice::plain));
   });
 }
 
@@ -138,6 +139,28 @@ TEST(Hybrid, ConvolutionsAreNearTheOracle) {
       }
     }
     expect_quantized(op.run<float>(), exact, sums, 5.0f);
+    EXPECT_EQ(op.run<float>(), op.run<float>(KernelChoice::plain));
+  });
+}
+
+TEST(Hybrid, FastConvolutionsAreThePlainOnes) {
+  for_random_cases(4000, [](TestRandom& random) {
+    const int32_t n = random.between(1, 2), size = random.between(5, 14),
+                  in = random.between(1, 20), out = random.between(1, 40);
+    const int32_t filter = random.between(1, 4), stride = random.between(1, 2);
+    const bool same = random.below(2) != 0;
+    const int32_t side = same ? (size + stride - 1) / stride : (size - filter) / stride + 1;
+    TestOp op(OpType::conv_2d,
+              Conv2DAttributes{
+                  .padding = same ? Padding::same : Padding::valid,
+                  .stride_h = stride,
+                  .stride_w = stride,
+                  .activation = random.below(2) != 0 ? Activation::relu6 : Activation::none});
+    op.input<float>({n, size, size, in}, random.floats(int64_t{n} * size * size * in, -1, 4));
+    const Weights w = random_weights(random, int64_t{out} * filter * filter * in, out, 0, false);
+    op.constant<int8_t>({out, filter, filter, in}, w.stored, w.q);
+    op.constant<float>({out}, random.floats(out, -1, 1)).output<float>({n, side, side, out});
+    EXPECT_EQ(op.run<float>(), op.run<float>(KernelChoice::plain));
   });
 }
 
