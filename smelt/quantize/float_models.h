@@ -10,6 +10,8 @@
 #include "smelt/data/array_dataset.h"
 #include "smelt/ir/builder.h"
 #include "smelt/quantize/stats.h"
+#include "smelt/run/dataset_inputs.h"
+#include "smelt/run/real_values.h"
 
 namespace smelt {
 
@@ -80,6 +82,19 @@ inline Model small_classifier() {
            DataType::float32, {1, 5});
   b.output(b.op(OpType::softmax, {x}, SoftmaxAttributes{}, "softmax", DataType::float32, {1, 5}));
   return std::move(b).build_model();
+}
+
+/// Real values of the first output, sample by sample.
+inline std::vector<float> real_outputs(const Model& model, const DatasetPtr& data) {
+  const Tensor& output = model.main().tensor(model.main().outputs()[0]);
+  const auto size = static_cast<size_t>(output.shape.elements());
+  std::vector<float> all(size * static_cast<size_t>(data->size()));
+  run_samples(model, data->size(), {}, SampleLoader(model.main(), *data),
+              [&](int64_t sample, const SampleOutputs& outputs) {
+                load_real(output, outputs.bytes(0),
+                          std::span(all).subspan(static_cast<size_t>(sample) * size, size));
+              });
+  return all;
 }
 
 /// The message of the error that `body` throws.

@@ -6,24 +6,9 @@
 #include "smelt/formats/keras/keras.h"
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/quantize/float_models.h"
-#include "smelt/run/dataset_inputs.h"
-#include "smelt/run/real_values.h"
 
 namespace smelt {
 namespace {
-
-/// Real values of output 0 for all samples, one behind the other.
-std::vector<float> results(const Model& model, const DatasetPtr& data) {
-  const Tensor& output = model.main().tensor(model.main().outputs()[0]);
-  const size_t size = static_cast<size_t>(output.shape.elements());
-  std::vector<float> all(size * static_cast<size_t>(data->size()));
-  run_samples(model, data->size(), {}, SampleLoader(model.main(), *data),
-              [&](int64_t sample, const SampleOutputs& outputs) {
-                load_real(output, outputs.bytes(0),
-                          std::span(all).subspan(static_cast<size_t>(sample) * size, size));
-              });
-  return all;
-}
 
 float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   float largest = 0;
@@ -34,11 +19,11 @@ float largest_difference(const std::vector<float>& a, const std::vector<float>& 
 TEST(Quantize, ResultsStayCloseForEveryInputAndOutputType) {
   const DatasetPtr data = random_dataset(40, {6, 6, 3});
   const Model model = small_classifier();
-  const std::vector<float> expected = results(model, data);
+  const std::vector<float> expected = real_outputs(model, data);
   for (const IoType io : {IoType::int8, IoType::uint8, IoType::float32}) {
     SCOPED_TRACE(name(io));
     const QuantizeResult result = quantize(model, data, {.recipe = {.io = io}});
-    EXPECT_LT(largest_difference(expected, results(result.model, data)), 0.02f);
+    EXPECT_LT(largest_difference(expected, real_outputs(result.model, data)), 0.02f);
     EXPECT_EQ(result.model.main().tensor(result.model.main().inputs()[0]).type,
               *data_type_from_name(name(io)));
   }
@@ -48,7 +33,7 @@ TEST(Quantize, AllInputAndOutputTypesGiveTheSameIntegers) {
   const DatasetPtr data = random_dataset(20, {6, 6, 3});
   const Model model = small_classifier();
   const auto with = [&](IoType io) {
-    return results(quantize(model, data, {.recipe = {.io = io}}).model, data);
+    return real_outputs(quantize(model, data, {.recipe = {.io = io}}).model, data);
   };
   const std::vector<float> int8 = with(IoType::int8);
   EXPECT_EQ(int8, with(IoType::uint8));
@@ -60,7 +45,7 @@ TEST(Quantize, PerChannelDense) {
   const Model model = small_classifier();
   const QuantizeResult result =
       quantize(model, data, {.recipe = {.base = {.granularity = Granularity::per_channel}}});
-  EXPECT_LT(largest_difference(results(model, data), results(result.model, data)), 0.02f);
+  EXPECT_LT(largest_difference(real_outputs(model, data), real_outputs(result.model, data)), 0.02f);
 }
 
 TEST(Quantize, SavedFileIsTheModel) {
@@ -68,7 +53,7 @@ TEST(Quantize, SavedFileIsTheModel) {
   const QuantizeResult result = quantize(small_classifier(), data);
   const auto bytes = std::make_shared<std::vector<uint8_t>>(tflite::serialize(result.model));
   const Model loaded = tflite::parse(*bytes, bytes);
-  EXPECT_EQ(results(result.model, data), results(loaded, data));
+  EXPECT_EQ(real_outputs(result.model, data), real_outputs(loaded, data));
 }
 
 TEST(Quantize, SameBytesForAnyNumberOfThreads) {
@@ -112,8 +97,8 @@ TEST_P(RealModels, HaveTheConvertersOpsAndStayClose) {
   const QuantizeResult result = quantize(model, data);
   const Model converted = tflite::load(converted_path);
   EXPECT_EQ(op_names(result.float_model.main()), op_names(converted.main()));
-  const std::vector<float> expected = results(result.float_model, data);
-  const std::vector<float> actual = results(result.model, data);
+  const std::vector<float> expected = real_outputs(result.float_model, data);
+  const std::vector<float> actual = real_outputs(result.model, data);
   float reach = 0;
   for (const float value : expected) reach = std::max(reach, std::abs(value));
   EXPECT_LT(largest_difference(expected, actual), 0.15f * reach);

@@ -4,28 +4,14 @@
 #include <set>
 
 #include "smelt/formats/tflite/tflite.h"
+#include "smelt/quantize/float_models.h"
 #include "smelt/quantize/quantize.h"
 #include "smelt/quantize/recurrent_models.h"
 #include "smelt/quantize/recurrent_stats.h"
 #include "smelt/quantize/scales.h"
-#include "smelt/run/dataset_inputs.h"
-#include "smelt/run/real_values.h"
 
 namespace smelt {
 namespace {
-
-/// Real values of the only output, sample by sample.
-std::vector<float> results(const Model& model, const DatasetPtr& data) {
-  const Tensor& output = model.main().tensor(model.main().outputs()[0]);
-  const size_t size = static_cast<size_t>(output.shape.elements());
-  std::vector<float> all(size * static_cast<size_t>(data->size()));
-  run_samples(model, data->size(), {}, SampleLoader(model.main(), *data),
-              [&](int64_t sample, const SampleOutputs& outputs) {
-                load_real(output, outputs.bytes(0),
-                          std::span(all).subspan(static_cast<size_t>(sample) * size, size));
-              });
-  return all;
-}
 
 struct Difference {
   double root_mean_square = 0, largest = 0;
@@ -81,11 +67,11 @@ TEST(RecurrentPlan, IntegerLstmStaysCloseToTheCellInDouble) {
     const std::vector<float> expected = oracle(cell, data);
     const Model model = lstm_model(cell);
     const Difference int8 =
-        difference(expected, results(quantize(model, data, options("int8")).model, data));
+        difference(expected, real_outputs(quantize(model, data, options("int8")).model, data));
     EXPECT_LT(int8.root_mean_square, 0.01);
     EXPECT_LT(int8.largest, 0.05);
     const Difference int16 =
-        difference(expected, results(quantize(model, data, options("int16x8")).model, data));
+        difference(expected, real_outputs(quantize(model, data, options("int16x8")).model, data));
     EXPECT_LT(int16.root_mean_square, 0.005);
     EXPECT_LT(int16.largest, 0.025);
   }
@@ -106,7 +92,7 @@ TEST(RecurrentPlan, OptionalPartsOfLstm) {
                  << " norm " << cell.norm << " projection " << cell.projection);
     const DatasetPtr data = data_for(cell);
     const QuantizeResult result = quantize(lstm_model(cell), data, options("int8"));
-    const Difference d = difference(oracle(cell, data), results(result.model, data));
+    const Difference d = difference(oracle(cell, data), real_outputs(result.model, data));
     EXPECT_LT(d.root_mean_square, 0.05);
     if (!cell.coupled && !cell.peephole && !cell.norm && !cell.projection) continue;
     EXPECT_THAT(message_of(ErrorKind::unsupported,
@@ -212,7 +198,7 @@ TEST(RecurrentPlan, HybridCellsReadInt8WeightsAndKeepTheirStateInFloat) {
   for (const size_t i : {0, 12, 15, 18, 19}) {
     EXPECT_EQ(small.main().tensor(op.input(i)).type, DataType::float32) << i;
   }
-  EXPECT_LT(difference(oracle(cell, data), results(small, data)).root_mean_square, 0.01);
+  EXPECT_LT(difference(oracle(cell, data), real_outputs(small, data)).root_mean_square, 0.01);
 
   const Model svdf = quantize(svdf_model(true, Activation::relu), nullptr, how).model;
   EXPECT_EQ(svdf.main().tensor(only_op(svdf, OpType::svdf).input(2)).type, DataType::int8);
@@ -225,7 +211,7 @@ TEST(RecurrentPlan, Svdf) {
       SCOPED_TRACE(testing::Message() << "bias " << bias << ", " << name(activation));
       const Model model = svdf_model(bias, activation);
       const QuantizeResult result = quantize(model, data, options("int8"));
-      const Difference d = difference(results(model, data), results(result.model, data));
+      const Difference d = difference(real_outputs(model, data), real_outputs(result.model, data));
       const Graph& graph = result.model.main();
       EXPECT_LT(d.largest, 2 * graph.tensor(graph.outputs()[0]).quantization.scale[0]);
       const Op& op = only_op(result.model, OpType::svdf);
@@ -290,7 +276,7 @@ TEST(RecurrentPlan, SavedFileIsTheModel) {
   for (const char* which : {"int8", "int16x8", "dynamic"}) {
     const Model model = quantize(lstm_model(cell), data, options(which)).model;
     const auto bytes = std::make_shared<std::vector<uint8_t>>(tflite::serialize(model));
-    EXPECT_EQ(results(model, data), results(tflite::parse(*bytes, bytes), data)) << which;
+    EXPECT_EQ(real_outputs(model, data), real_outputs(tflite::parse(*bytes, bytes), data)) << which;
   }
 }
 
@@ -317,7 +303,7 @@ TEST(RecurrentPlan, LayersWithoutAFusedOpAreUnrolled) {
       const QuantizeResult result = quantize(recurrent_layer(a, kTime, 3, 6), data, options(which));
       EXPECT_EQ(result.float_model.graphs.size(), 1u);
       const Difference d =
-          difference(results(result.float_model, data), results(result.model, data));
+          difference(real_outputs(result.float_model, data), real_outputs(result.model, data));
       EXPECT_LT(d.root_mean_square, 0.05) << which;
     }
   }

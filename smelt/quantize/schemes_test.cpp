@@ -7,8 +7,6 @@
 #include "smelt/quantize/float_models.h"
 #include "smelt/quantize/forms.h"
 #include "smelt/quantize/quantize.h"
-#include "smelt/run/dataset_inputs.h"
-#include "smelt/run/real_values.h"
 
 namespace smelt {
 namespace {
@@ -20,19 +18,6 @@ std::vector<std::string> op_types(const Model& model) {
   std::vector<std::string> types;
   for (const OpId id : model.main().ops()) types.emplace_back(name(model.main().op(id).type));
   return types;
-}
-
-/// Real values of output 0 for all samples.
-std::vector<float> results(const Model& model, const DatasetPtr& data) {
-  const Tensor& output = model.main().tensor(model.main().outputs()[0]);
-  const auto size = static_cast<size_t>(output.shape.elements());
-  std::vector<float> all(size * static_cast<size_t>(data->size()));
-  run_samples(model, data->size(), {}, SampleLoader(model.main(), *data),
-              [&](int64_t sample, const SampleOutputs& outputs) {
-                load_real(output, outputs.bytes(0),
-                          std::span(all).subspan(static_cast<size_t>(sample) * size, size));
-              });
-  return all;
 }
 
 float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
@@ -69,7 +54,7 @@ Model conv_pool_conv_gelu() {
 TEST(Schemes, ResultsStayNearTheFloatOnes) {
   const Model model = small_classifier();
   const DatasetPtr data = random_dataset(30, {6, 6, 3});
-  const std::vector<float> wanted = results(model, data);
+  const std::vector<float> wanted = real_outputs(model, data);
   const std::pair<const char*, float> bounds[] = {{"none", 0.0f},
                                                   {"float16", 1e-3f},
                                                   {"dynamic", 0.01f},
@@ -82,7 +67,7 @@ TEST(Schemes, ResultsStayNearTheFloatOnes) {
                                                   {"int4", 0.2f}};
   for (const auto& [name, bound] : bounds) {
     const Model small = quantized(model, whole_scheme(name));
-    EXPECT_LE(largest_difference(wanted, results(small, data)), bound) << name;
+    EXPECT_LE(largest_difference(wanted, real_outputs(small, data)), bound) << name;
   }
 }
 
@@ -139,7 +124,7 @@ TEST(Schemes, DenseBlocksHaveTheirOwnScales) {
   EXPECT_EQ(blocks.block_size, 32);
   EXPECT_EQ(graph.tensor(blocks.scales).shape, (Shape{3, 2}));
   const DatasetPtr data = random_dataset(20, {64});
-  EXPECT_LT(largest_difference(results(model, data), results(small, data)), 1.0f);
+  EXPECT_LT(largest_difference(real_outputs(model, data), real_outputs(small, data)), 1.0f);
 }
 
 TEST(Forms, WhatHasNoIntegerFormFallsBack) {
@@ -201,7 +186,7 @@ TEST(Forms, InputsAndOutputsTakeTheTypeThatIsAsked) {
       const Graph& graph = model.main();
       EXPECT_EQ(name(graph.tensor(graph.inputs()[0]).type), name(io)) << text;
       EXPECT_EQ(name(graph.tensor(graph.outputs()[0]).type), name(io)) << text;
-      results(model, random_dataset(2, {6, 6, 3}));
+      real_outputs(model, random_dataset(2, {6, 6, 3}));
     }
   }
 }

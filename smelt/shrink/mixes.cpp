@@ -1,11 +1,11 @@
 #include "smelt/shrink/mixes.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "smelt/data/select.h"
 #include "smelt/quantize/apply.h"
-#include "smelt/run/dataset_inputs.h"
-#include "smelt/run/real_values.h"
+#include "smelt/quantize/recover/run_error.h"
 
 namespace smelt {
 namespace {
@@ -25,37 +25,6 @@ OpRule int8_weights(const Graph& graph, OpId op) {
   return {.pattern = exactly(result), .op = graph.op(op).type, .weight_bits = 8};
 }
 
-/// Real values of all outputs, sample by sample.
-std::vector<float> outputs_of(const Model& model, const DatasetPtr& data, int threads) {
-  const Graph& graph = model.main();
-  size_t size = 0;
-  for (const TensorId id : graph.outputs()) {
-    size += static_cast<size_t>(graph.tensor(id).shape.elements());
-  }
-  std::vector<float> all(size * static_cast<size_t>(data->size()));
-  run_samples(model, data->size(), {.threads = threads}, SampleLoader(graph, *data),
-              [&](int64_t sample, const SampleOutputs& outputs) {
-                std::span<float> rest =
-                    std::span(all).subspan(static_cast<size_t>(sample) * size, size);
-                for (size_t i = 0; i < outputs.count(); ++i) {
-                  const Tensor& tensor = graph.tensor(graph.outputs()[i]);
-                  const auto part = static_cast<size_t>(tensor.shape.elements());
-                  load_real(tensor, outputs.bytes(i), rest.first(part));
-                  rest = rest.subspan(part);
-                }
-              });
-  return all;
-}
-
-double mean_squared_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
-    sum += d * d;
-  }
-  return sum / static_cast<double>(std::max<size_t>(a.size(), 1));
-}
-
 const OperandPlan* int4_operand(const OpPlan& plan) {
   const auto found =
       std::find_if(plan.operands.begin(), plan.operands.end(),
@@ -73,19 +42,19 @@ std::vector<Int4Cost> measure_int4(const Model& float_model, const Stats& stats,
   int8.base.weight_bits = 8;
   const QuantPlan small = make_plan(float_model, stats, int4);
   const QuantPlan exact = make_plan(float_model, stats, int8);
-  const std::vector<float> wanted = outputs_of(float_model, chosen, threads);
-  const double least =
-      mean_squared_difference(wanted, outputs_of(apply(float_model, exact), chosen, threads));
+  const FloatOutputs wanted(float_model, *chosen, threads);
+  const auto noise = [&](const QuantPlan& plan) {
+    return std::pow(10.0, -wanted.error_db(apply(float_model, plan), threads) / 10);
+  };
+  const double least = noise(exact);
   std::vector<Int4Cost> costs;
   for (const OpId id : graph.ops()) {
     const OperandPlan* weights = int4_operand(small.ops.at(id));
     if (!weights) continue;
     QuantPlan mixed = exact;
     mixed.ops.at(id) = small.ops.at(id);
-    const std::vector<float> got = outputs_of(apply(float_model, mixed), chosen, threads);
     const int64_t elements = graph.tensor(graph.op(id).inputs[weights->index]).shape.elements();
-    costs.push_back(
-        {id, std::max(0.0, mean_squared_difference(wanted, got) - least), elements / 2});
+    costs.push_back({id, std::max(0.0, noise(mixed) - least), elements / 2});
   }
   return costs;
 }

@@ -11,7 +11,7 @@ namespace smelt {
 /// What it costs to give one op int4 weights where all others have int8.
 struct Int4Cost {
   OpId op;
-  double error = 0;         ///< mean squared error of the model's outputs against float, added
+  double error = 0;         ///< added noise of the model's outputs, in parts of their signal
   int64_t bytes_saved = 0;  ///< half a byte for each weight
 };
 
