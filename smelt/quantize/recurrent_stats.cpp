@@ -25,6 +25,8 @@ std::span<const float> floats_of(const SampleHookArgs& args, TensorId id) {
 
 bool complete_lstm(Graph& graph, Op& op) {
   if (!LstmProbe::fits(graph, op)) return false;
+  // They carry scales and no values, but in a file they may look like empty constants.
+  for (const TensorId id : op.intermediates) graph.tensor(id).is_constant = false;
   const bool complete = op.inputs.size() == kLstmOperands || op.type == OpType::lstm;
   if (complete && !op.intermediates.empty()) return false;
   if (!complete) op.inputs.resize(kLstmOperands, TensorId::none);
