@@ -19,8 +19,6 @@ struct ShrinkCommand {
   int threads = 0;
 };
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
-
 std::string missed_text(const Attempt& attempt) {
   std::string text;
   for (const Limit limit : attempt.missed)
@@ -37,7 +35,7 @@ std::string drop_text(const Attempt& attempt) {
 }
 
 std::string score_text(const Evaluation& evaluation) {
-  if (evaluation.accuracy) return percent(*evaluation.accuracy);
+  if (evaluation.accuracy) return format_percent(*evaluation.accuracy);
   return evaluation.loss ? fmt::format("{:.5g}", *evaluation.loss) : "";
 }
 

@@ -10,12 +10,10 @@ namespace {
 
 constexpr int kMostClassesShown = 20;
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
-
 std::string accuracy_text(const Evaluation& e) {
   if (!e.accuracy) return "";
-  return fmt::format("{} ({:.2f}..{:.2f})", percent(*e.accuracy), 100 * e.accuracy_interval.low,
-                     100 * e.accuracy_interval.high);
+  return fmt::format("{} ({:.2f}..{:.2f})", format_percent(*e.accuracy),
+                     100 * e.accuracy_interval.low, 100 * e.accuracy_interval.high);
 }
 
 std::string verdict_text(const Verdict& verdict) {
@@ -93,8 +91,8 @@ std::string confusion_table(const Evaluation& evaluation) {
     for (int p = 0; p < classes; ++p) row.push_back(std::to_string(confusion.count(truth, p)));
     const int64_t total = confusion.total(truth);
     row.push_back(total == 0 ? ""
-                             : percent(static_cast<double>(confusion.count(truth, truth)) /
-                                       static_cast<double>(total)));
+                             : format_percent(static_cast<double>(confusion.count(truth, truth)) /
+                                              static_cast<double>(total)));
     table.add(std::move(row));
   }
   return table.text();

@@ -6,13 +6,14 @@
 #include "smelt/formats/tflite/tflite.h"
 #include "smelt/quantize/debug/fix.h"
 #include "smelt/report/debug.h"
+#include "smelt/report/json.h"
 #include "smelt/report/table.h"
 
 namespace smelt::cli {
 namespace {
 
 std::string percent(const std::optional<double>& share) {
-  return share ? fmt::format("{:.2f} %", 100 * *share) : "";
+  return share ? format_percent(*share) : "";
 }
 
 /// Both models on the same samples.
@@ -31,8 +32,7 @@ std::string fix_table(const DebugReport& before, int64_t bytes_before, const Deb
 
 nlohmann::json score(const DebugReport& report, int64_t bytes) {
   return {{"bytes", bytes},
-          {"accuracy", report.quantized_accuracy ? nlohmann::json(*report.quantized_accuracy)
-                                                 : nlohmann::json(nullptr)},
+          {"accuracy", or_null(report.quantized_accuracy)},
           {"output_mse", report.output_mse}};
 }
 

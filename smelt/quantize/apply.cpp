@@ -8,6 +8,7 @@
 #include "smelt/base/half.h"
 #include "smelt/ir/dump.h"
 #include "smelt/ir/verify.h"
+#include "smelt/kernels/fixed_point.h"
 #include "smelt/quantize/scales.h"
 
 namespace smelt {
@@ -24,8 +25,7 @@ Buffer packed_int4(std::span<const int8_t> values) {
 
 std::vector<int8_t> nearest_int8(const Tensor& tensor, const TensorPlan& as) {
   const std::span<const float> values = tensor.data.as<float>();
-  const int low = as.type == DataType::int4 ? -8 : -128;
-  const int high = as.type == DataType::int4 ? 7 : 127;
+  const auto [low, high] = range_of(as.type == DataType::int4 ? DataType::int4 : DataType::int8);
   if (as.block_size == 0) return to_int8(values, tensor.shape, as.quantization, low, high);
   const int32_t blocks = static_cast<int32_t>(as.quantization.scale.size());
   return to_int8(values, {blocks, as.block_size}, as.quantization, low, high);

@@ -54,7 +54,6 @@ std::string obstacle(const Graph& graph, const Op& op, Precision precision) {
 class Obstacles {
  public:
   void add(const Graph& graph, OpId id, Precision wanted, std::string_view reason) {
-    constexpr int kShown = 5;
     wanted_ = wanted;
     if (++count_ > kShown) return;
     text_ += fmt::format("{}{}: {}", text_.empty() ? "" : "; ", describe(graph, id), reason);
@@ -62,7 +61,6 @@ class Obstacles {
 
   void require_none() const {
     if (count_ == 0) return;
-    constexpr int kShown = 5;
     const std::string more =
         count_ > kShown ? fmt::format("; and {} more", count_ - kShown) : std::string();
     fail(ErrorKind::unsupported,
@@ -73,6 +71,7 @@ class Obstacles {
   }
 
  private:
+  static constexpr int kShown = 5;
   Precision wanted_ = Precision::int8;
   int count_ = 0;
   std::string text_;
@@ -146,12 +145,19 @@ OpChoice choose(const Graph& graph, OpId id, const Recipe& recipe, Obstacles& ob
 class BridgeSaver {
  public:
   BridgeSaver(const Graph& graph, const Recipe& recipe, OpChoices& choices)
-      : graph_(graph), recipe_(recipe), choices_(choices) {}
+      : graph_(graph), outer_float_(recipe.io == IoType::float32), choices_(choices) {
+    for (const OpId id : graph.ops()) {
+      const bool free = activation_type(choices, id) != DataType::float32 &&
+                        op_def(graph.op(id).type).quantization.weight < 0 &&
+                        !has_precision_rule(recipe, graph, id);
+      if (free) free_.insert(id);
+    }
+  }
 
   void run() {
     std::set<OpId> seen;
     for (const OpId id : graph_.ops()) {
-      if (!is_free(id) || seen.contains(id)) continue;
+      if (!free_.contains(id) || seen.contains(id)) continue;
       const std::vector<OpId> island = island_of(id, seen);
       const int64_t before = converted_values();
       std::vector<OpChoice> kept;
@@ -165,13 +171,6 @@ class BridgeSaver {
   }
 
  private:
-  /// An integer op that nothing but its neighbours ties to its form.
-  bool is_free(OpId id) const {
-    return activation_type(choices_, id) != DataType::float32 &&
-           op_def(graph_.op(id).type).quantization.weight < 0 &&
-           !has_precision_rule(recipe_, graph_, id);
-  }
-
   std::vector<OpId> island_of(OpId first, std::set<OpId>& seen) const {
     const DataType type = activation_type(choices_, first);
     std::vector<OpId> island;
@@ -179,7 +178,7 @@ class BridgeSaver {
     while (!open.empty()) {
       const OpId id = open.back();
       open.pop_back();
-      if (!id || !is_free(id) || activation_type(choices_, id) != type || !seen.insert(id).second) {
+      if (!free_.contains(id) || activation_type(choices_, id) != type || !seen.insert(id).second) {
         continue;
       }
       island.push_back(id);
@@ -206,13 +205,12 @@ class BridgeSaver {
       for (const OpId reader : graph_.consumers(id))
         types.insert(activation_type(choices_, reader));
       const OpId producer = graph_.producer(id);
-      const bool outer_float = recipe_.io == IoType::float32;
       if (producer) {
         types.insert(activation_type(choices_, producer));
-      } else if (outer_float) {
+      } else if (outer_float_) {
         types.insert(DataType::float32);
       }
-      if (graph_.is_output(id) && outer_float) types.insert(DataType::float32);
+      if (graph_.is_output(id) && outer_float_) types.insert(DataType::float32);
       if (types.size() > 1) {
         sum += tensor.shape.elements() * static_cast<int64_t>(types.size() - 1);
       }
@@ -221,7 +219,8 @@ class BridgeSaver {
   }
 
   const Graph& graph_;
-  const Recipe& recipe_;
+  bool outer_float_;     ///< inputs and outputs of the model stay float32
+  std::set<OpId> free_;  ///< integer ops that nothing but their neighbours ties to their form
   OpChoices& choices_;
 };
 

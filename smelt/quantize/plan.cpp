@@ -77,17 +77,15 @@ class Planner {
 
   Range range_of(TensorId id) const {
     const Tensor& tensor = graph_.tensor(id);
-    TensorStats seen;
     if (tensor.is_constant) {
+      TensorStats seen;
       if (!observe(values_of(tensor), seen)) {
         fail(ErrorKind::bad_file, "constant {} holds NaN or infinity", describe(graph_, id));
       }
       return {seen.min, seen.max};  // an empty constant: 0
     }
-    if (const auto found = stats_.tensors.find(id); found != stats_.tensors.end()) {
-      seen = found->second;
-    }
-    if (seen.count == 0) {
+    const auto found = stats_.tensors.find(id);
+    if (found == stats_.tensors.end() || found->second.count == 0) {
       const OpId producer = graph_.producer(id);
       fail(
           ErrorKind::bad_argument,
@@ -95,7 +93,7 @@ class Planner {
           "with samples that reach it",
           describe(graph_, id), producer ? describe(graph_, producer) : "an input of the model");
     }
-    return {seen.min, seen.max};
+    return {found->second.min, found->second.max};
   }
 
   /// How ranges of a tensor are chosen follows from the op that computes it.
@@ -209,8 +207,7 @@ class Planner {
   /// Operands that are stored in another form than the one in which the op reads them: of another
   /// type, or of another scale than the one that its result shares with all others.
   void plan_conversions(const Op& op, DataType type, OpPlan& plan) {
-    const bool shares =
-        op_def(op.type).quantization.output == OutputScale::same_as_input && op.outputs.size() > 0;
+    const bool shares = op_def(op.type).quantization.output == OutputScale::same_as_input;
     for (const size_t index : float_operands(graph_, op).computed) {
       const TensorId id = op.inputs[index];
       TensorPlan wanted{graph_.tensor(id).name, type, {}};
@@ -219,9 +216,9 @@ class Planner {
         wanted.quantization = shared ? *shared : scales_.at(type).at(id);
       }
       if (stored(id) == wanted) continue;
-      const auto [at, added] = bridges_.try_emplace(id);
-      if (std::find(at->second.begin(), at->second.end(), wanted) == at->second.end()) {
-        at->second.push_back(wanted);
+      std::vector<TensorPlan>& bridges = bridges_[id];
+      if (std::find(bridges.begin(), bridges.end(), wanted) == bridges.end()) {
+        bridges.push_back(wanted);
         plan.bridge_elements += graph_.tensor(id).shape.elements();
       }
       plan.operands.push_back({index, std::move(wanted)});

@@ -4,6 +4,7 @@
 
 #include "smelt/base/base64.h"
 #include "smelt/ir/dump.h"
+#include "smelt/kernels/fixed_point.h"
 #include "smelt/quantize/json_object.h"
 #include "smelt/quantize/plan_constants.h"
 #include "smelt/quantize/plan_file.h"
@@ -18,15 +19,11 @@ constexpr int64_t kMostIds = std::numeric_limits<int32_t>::max();
 std::pair<int64_t, int64_t> limits_of(DataType type) {
   switch (type) {
     case DataType::int4:
-      return {-8, 7};
     case DataType::int8:
-      return {-128, 127};
     case DataType::uint8:
-      return {0, 255};
     case DataType::int16:
-      return {-32768, 32767};
     case DataType::int32:
-      return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+      return {range_of(type).low, range_of(type).high};
     case DataType::int64:
       return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
     default:

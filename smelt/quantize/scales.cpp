@@ -44,6 +44,8 @@ Quantization activation_scale(DataType type, float min, float max) {
                                   0);
 }
 
+int largest_weight(DataType type) { return type == DataType::int4 ? 7 : 127; }
+
 float symmetric_scale(float max_abs, int largest) {
   const double high = 2.0 * max_abs > kSmallestRange ? max_abs : kSmallestRange / 2;
   const float half = static_cast<float>(high);

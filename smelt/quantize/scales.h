@@ -19,6 +19,9 @@ Quantization asymmetric_int8(float min, float max);
 /// over the larger side of [min, max].
 Quantization activation_scale(DataType type, float min, float max);
 
+/// The largest integer of symmetric weights: 7 of int4, 127 of int8.
+int largest_weight(DataType type);
+
 /// Scale of integers in [-largest, largest] (127: int8, 7: int4, 32767: int16) that cover
 /// [-max_abs, max_abs]; never 0.
 float symmetric_scale(float max_abs, int largest);

@@ -13,13 +13,11 @@ namespace {
 
 std::span<const float> values_of(const Tensor& tensor) { return tensor.data.as<float>(); }
 
-int largest_integer(int bits) { return bits == 4 ? 7 : 127; }
-
 DataType integer_type(int bits) { return bits == 4 ? DataType::int4 : DataType::int8; }
 
 std::vector<float> scales_of(const Tensor& weights, int axis, int bits, WeightRange range) {
   std::vector<float> scale = weight_reach(values_of(weights), weights.shape, axis, bits, range);
-  for (float& s : scale) s = symmetric_scale(s, largest_integer(bits));
+  for (float& s : scale) s = symmetric_scale(s, largest_weight(integer_type(bits)));
   return scale;
 }
 
@@ -49,7 +47,7 @@ float block_scale(float scale) {
 TensorPlan block_weights(const Tensor& weights, const OpConfig& config) {
   std::vector<float> scale = weight_reach_blocks(values_of(weights), weights.shape,
                                                  config.block_size, 4, config.weight_range);
-  for (float& s : scale) s = block_scale(symmetric_scale(s, largest_integer(4)));
+  for (float& s : scale) s = block_scale(symmetric_scale(s, largest_weight(DataType::int4)));
   return {weights.name, DataType::int4, symmetric(std::move(scale), 0), config.block_size};
 }
 

@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "smelt/report/json.h"
 #include "smelt/report/table.h"
 
 namespace smelt {
 namespace {
 
 using nlohmann::json;
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
 
 /// JSON has no infinity.
 json finite(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }

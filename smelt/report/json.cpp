@@ -5,11 +5,6 @@ namespace {
 
 using nlohmann::json;
 
-template <class T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
-
 json to_json(const TensorSummary& tensor) {
   return {{"name", tensor.name},
           {"type", tensor.type},

@@ -60,6 +60,8 @@ std::string Table::text(int width) const {
   return text;
 }
 
+std::string format_percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
+
 std::string format_bytes(int64_t bytes) {
   if (bytes < 1000) return fmt::format("{} B", bytes);
   if (bytes < 1000000) return fmt::format("{:.1f} KB", static_cast<double>(bytes) / 1e3);

@@ -22,6 +22,8 @@ class Table {
 
 /// "96.2 KB", "2.72 MB"; decimal units, as file managers and flash sizes count.
 std::string format_bytes(int64_t bytes);
+/// "91.88 %" of 0.9188.
+std::string format_percent(double share);
 /// "1,234,567".
 std::string format_count(int64_t count);
 

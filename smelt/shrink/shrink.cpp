@@ -89,13 +89,13 @@ class Shrinker {
 
   void try_rung(size_t i) {
     if (!result_.attempts[i].missed.empty()) return;
-    QuantizeResult quantized = evaluate_rung(result_.attempts[i]);
-    if (!result_.attempts[i].missed.empty()) return;
-    result_.chosen = i;
-    result_.quantized = std::move(quantized);
+    evaluate_rung(i);
+    if (result_.attempts[i].missed.empty()) result_.chosen = i;
   }
 
-  QuantizeResult evaluate_rung(Attempt& attempt) {
+  /// Keeps the model if none before it missed less.
+  void evaluate_rung(size_t i) {
+    Attempt& attempt = result_.attempts[i];
     QuantizeResult quantized = make(attempt.rung, attempt.rung.recover);
     attempt.evaluation = measure(quantized.model);
     const Evaluation& small = *attempt.evaluation;
@@ -109,27 +109,26 @@ class Shrinker {
       fail(ErrorKind::bad_argument, "the data gives neither an accuracy nor a loss to hold on to");
     }
     if (attempt.drop > options_.budget.max_drop) attempt.missed.push_back(Limit::drop);
-    return quantized;
+    if (closest_ && badness(attempt) >= badness(result_.attempts[*closest_])) return;
+    closest_ = i;
+    result_.quantized = std::move(quantized);
   }
 
-  /// Nothing met all limits. The rungs that a budget ruled out are weighed by their size alone,
-  /// but for the smallest, whose loss is of interest.
+  static std::tuple<size_t, double, int64_t> badness(const Attempt& attempt) {
+    return {attempt.missed.size(), attempt.drop, attempt.bytes};
+  }
+
+  /// Nothing met all limits. Where budgets ruled out every rung, what the smallest one loses is of
+  /// interest all the same.
   void choose_closest() {
-    std::vector<Attempt>& attempts = result_.attempts;
-    const auto evaluated = [](const Attempt& attempt) { return attempt.evaluation.has_value(); };
-    if (std::none_of(attempts.begin(), attempts.end(), evaluated)) {
+    const std::vector<Attempt>& attempts = result_.attempts;
+    if (!closest_) {
       const auto supported = std::find_if(attempts.begin(), attempts.end(),
                                           [](const Attempt& a) { return a.unsupported.empty(); });
-      evaluate_rung(supported == attempts.end() ? attempts.front() : *supported);
+      evaluate_rung(
+          supported == attempts.end() ? 0 : static_cast<size_t>(supported - attempts.begin()));
     }
-    const auto badness = [&](const Attempt& a) {
-      return std::tuple(!a.evaluation.has_value(), a.missed.size(), a.drop, a.bytes);
-    };
-    const auto closest = std::min_element(
-        attempts.begin(), attempts.end(),
-        [&](const Attempt& a, const Attempt& b) { return badness(a) < badness(b); });
-    result_.closest = static_cast<size_t>(closest - attempts.begin());
-    result_.quantized = make(closest->rung, closest->rung.recover);
+    result_.closest = *closest_;
   }
 
   void mark_pareto() {
@@ -147,6 +146,7 @@ class Shrinker {
   const Dataset& data_;
   const ShrinkOptions& options_;
   Stats stats_;
+  std::optional<size_t> closest_;  ///< of the rungs evaluated so far; its model is kept
   ShrinkResult result_;
 };
 

@@ -32,15 +32,6 @@ void quantize_to(const Tensor& as, std::span<const float> values, T* stored) {
 }
 
 template <class T>
-void dequantize_from(const Tensor& as, const T* stored, std::span<float> values) {
-  const float scale = as.quantization.scale.at(0);
-  const auto zero = static_cast<int32_t>(as.quantization.zero_point.at(0));
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = scale * static_cast<float>(stored[i] - zero);
-  }
-}
-
-template <class T>
 StoredRange range_of(const Quantization& q) {
   const float scale = q.scale.at(0);
   const auto zero = static_cast<float>(q.zero_point.at(0));
@@ -71,17 +62,10 @@ void quantize_values(const Tensor& as, std::span<const float> values, std::byte*
 }
 
 void dequantize_values(const Tensor& as, const std::byte* stored, std::span<float> values) {
-  switch (as.quantization.per_tensor() ? as.type : DataType::float32) {
-    case DataType::int8:
-      return dequantize_int8(reinterpret_cast<const int8_t*>(stored), values.size(),
-                             as.quantization.scale[0],
-                             static_cast<int32_t>(as.quantization.zero_point[0]), values.data());
-    case DataType::uint8:
-      return dequantize_from(as, reinterpret_cast<const uint8_t*>(stored), values);
-    case DataType::int16:
-      return dequantize_from(as, reinterpret_cast<const int16_t*>(stored), values);
-    default:
-      break;
+  if (as.type == DataType::int8 && as.quantization.per_tensor()) {
+    return dequantize_int8(reinterpret_cast<const int8_t*>(stored), values.size(),
+                           as.quantization.scale[0],
+                           static_cast<int32_t>(as.quantization.zero_point[0]), values.data());
   }
   const auto bytes =
       static_cast<size_t>(storage_bytes(as.type, static_cast<int64_t>(values.size())));

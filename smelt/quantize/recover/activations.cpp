@@ -39,6 +39,15 @@ QuantPlan plan_for(const QuantPlan& plan, const Graph& one_op) {
   return result;
 }
 
+Tensor form_in(const QuantPlan& plan, const Graph& graph, TensorId id) {
+  Tensor form = graph.tensor(id);
+  if (const auto found = plan.tensors.find(id); found != plan.tensors.end()) {
+    form.type = found->second.type;
+    form.quantization = found->second.quantization;
+  }
+  return form;
+}
+
 void run_op(const Model& one_op, Activations& activations, int threads) {
   SampleRunOptions options{.threads = threads};
   const auto program = prepare_for_samples(one_op, activations.samples(), options);

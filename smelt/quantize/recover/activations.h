@@ -43,6 +43,9 @@ Model cut_out(const Model& model, OpId op);
 /// What the plan says of that op. Inputs and outputs are stored as they are between layers.
 QuantPlan plan_for(const QuantPlan& plan, const Graph& one_op);
 
+/// The form in which the plan stores a tensor of the graph between layers.
+Tensor form_in(const QuantPlan& plan, const Graph& graph, TensorId id);
+
 /// Runs a model that cut_out gave (or a quantized form of it) on every sample; its inputs must be
 /// there.
 void run_op(const Model& one_op, Activations& activations, int threads);

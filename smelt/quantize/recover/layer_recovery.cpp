@@ -101,14 +101,7 @@ const Tensor& LayerRecovery::constant(int index) const {
   return *one_op_.main().constant_input(op(), static_cast<size_t>(index));
 }
 
-Tensor LayerRecovery::form_of(TensorId id) const {
-  Tensor form = one_op_.main().tensor(id);
-  if (const auto found = plan_.tensors.find(id); found != plan_.tensors.end()) {
-    form.type = found->second.type;
-    form.quantization = found->second.quantization;
-  }
-  return form;
-}
+Tensor LayerRecovery::form_of(TensorId id) const { return form_in(plan_, one_op_.main(), id); }
 
 /// Runs the op as planned; the error of its first result on samples that nothing was fitted to.
 double LayerRecovery::measure() {
@@ -228,7 +221,7 @@ void LayerRecovery::round_weights(double damping) {
                                  .descent = options_.round,
                                  .free_scale = options_.round && free_scale(),
                                  .damping = damping,
-                                 .limit = as.type == DataType::int4 ? 7 : 127,
+                                 .limit = largest_weight(as.type),
                                  .threads = by_group ? 1 : options_.threads};
   const int64_t outputs = geometry_->group_outputs();
   std::vector<RoundedChannel> channels(static_cast<size_t>(geometry_->outputs));
@@ -250,7 +243,7 @@ void LayerRecovery::round_weights(double damping) {
 void LayerRecovery::set_weights(const std::vector<RoundedChannel>& channels) {
   OperandPlan& weights = *operand(weights_);
   const auto values = constant(weights_).data.as<float>();
-  const int limit = weights.as.type == DataType::int4 ? 7 : 127;
+  const int limit = largest_weight(weights.as.type);
   std::vector<int8_t> stored(values.size());
   for (int64_t o = 0; o < geometry_->outputs; ++o) {
     const RoundedChannel& channel = channels[static_cast<size_t>(o)];

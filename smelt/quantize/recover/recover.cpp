@@ -15,16 +15,6 @@
 namespace smelt {
 namespace {
 
-/// The form in which the plan stores a tensor between layers.
-Tensor form_in(const QuantPlan& plan, const Graph& graph, TensorId id) {
-  Tensor form = graph.tensor(id);
-  if (const auto found = plan.tensors.find(id); found != plan.tensors.end()) {
-    form.type = found->second.type;
-    form.quantization = found->second.quantization;
-  }
-  return form;
-}
-
 /// How many ops still read each tensor; outputs of the model are read by its caller.
 std::map<TensorId, int> readers_of(const Graph& graph) {
   std::map<TensorId, int> readers;
