@@ -5,8 +5,8 @@
 namespace smelt::train {
 
 // One factory per family of ops; table.cpp lists the ops of each. They may rely on what the table
-// makes sure of: samples stay apart (sample_axis.h), float ops compute floats, and of two operands
-// that are one tensor the second one accumulates.
+// makes sure of: samples stay apart (sample_axis.h), what is computed are floats (where values only
+// move, any numbers), and of two operands that are one tensor the second one accumulates.
 
 /// y = f(x) value by value: activations and elementary functions.
 std::unique_ptr<Layer> make_unary(LayerArguments arguments);
@@ -24,7 +24,13 @@ std::unique_ptr<Layer> make_reduction(LayerArguments arguments);
 std::unique_ptr<Layer> make_pool(LayerArguments arguments);
 /// Ops whose results are values of their operands in other places, and zeros: see index_map.cpp.
 std::unique_ptr<Layer> make_index_map(LayerArguments arguments);
-/// Ops that leave values and their order as they are: RESHAPE and the like, CAST from numbers.
+/// Ops that leave values and their order as they are: RESHAPE and the like.
 std::unique_ptr<Layer> make_identity(LayerArguments arguments);
+/// CAST: to floats the identity, to others forward only.
+std::unique_ptr<Layer> make_cast(LayerArguments arguments);
+/// DROPOUT.
+std::unique_ptr<Layer> make_dropout(LayerArguments arguments);
+/// Any op with a kernel, where no gradient has to pass it; otherwise unsupported.
+std::unique_ptr<Layer> make_forward_only(LayerArguments arguments);
 
 }  // namespace smelt::train

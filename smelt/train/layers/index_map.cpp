@@ -185,4 +185,9 @@ std::unique_ptr<Layer> make_identity(LayerArguments args) {
   return std::make_unique<IndexMapLayer>(std::move(args), std::move(maps));
 }
 
+std::unique_ptr<Layer> make_cast(LayerArguments args) {
+  const bool to_float = args.graph.tensor(args.op.output()).type == DataType::float32;
+  return to_float ? make_identity(std::move(args)) : make_forward_only(std::move(args));
+}
+
 }  // namespace smelt::train

@@ -97,8 +97,31 @@ TEST(IdentityLayer, CopiesValues) {
   OneOp(OpType::expand_dims, NoAttributes{}, 24).value({1, 6}).indices({2}).check();
 }
 
+TEST(IdentityLayer, CastsNumbers) {
+  const CastAttributes to_float{DataType::int32, DataType::float32};
+  OneOp(OpType::cast, to_float, 25).integers({1, 6}, -5, 5).only_forward().check();
+  OneOp(OpType::cast, CastAttributes{}, 26).value({1, 6}).check();
+}
+
+TEST(ForwardOnlyLayer, RunsKernels) {
+  const auto flat = [](OpType type, uint64_t seed) {
+    OneOp op(type, default_attributes(type), seed);
+    op.value({1, 6}).constant({6}).results(1, DataType::boolean).check();
+  };
+  flat(OpType::greater, 27);
+  flat(OpType::not_equal, 28);
+  OneOp(OpType::add, ArithmeticAttributes{}, 29)
+      .integers({1, 6}, -5, 5)
+      .integers({1, 6}, -5, 5)
+      .results(1, DataType::int32)
+      .check();
+  OneOp(OpType::zeros_like, NoAttributes{}, 30).value({1, 6}).check();
+  OneOp refused(OpType::floor_mod, NoAttributes{}, 31);
+  EXPECT_EQ(refused.value({1, 6}).constant({6}).error(),
+            "the op: training cannot differentiate it");
+}
+
 TEST(Layers, RefuseToMixSamples) {
-  using ::testing::Test;
   const auto expect_refused = [](OneOp& op) {
     EXPECT_EQ(op.error(),
               "the op: it works along axis 0, that of the samples, and a batch would mix them");

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "smelt/kernels/kernel.h"
 #include "smelt/train/layer.h"
 #include "smelt/train/layers/families.h"
 #include "smelt/train/layers/sample_axis.h"
@@ -22,12 +23,19 @@ void settle_repeated_operands(std::vector<Operand>& inputs) {
   }
 }
 
-/// What the factories of families.h rely on.
+/// What the factories of families.h rely on, for those that move values of any type.
 template <LayerFactory kMake>
-std::unique_ptr<Layer> make(LayerArguments arguments) {
+std::unique_ptr<Layer> move(LayerArguments arguments) {
   settle_repeated_operands(arguments.inputs);
   require_samples_apart(arguments);
   return kMake(std::move(arguments));
+}
+
+/// For those that compute floats; integers are computed by the op's own kernel.
+template <LayerFactory kMake>
+std::unique_ptr<Layer> make(LayerArguments arguments) {
+  const bool floats = arguments.graph.tensor(arguments.op.output()).type == DataType::float32;
+  return floats ? move<kMake>(std::move(arguments)) : move<make_forward_only>(std::move(arguments));
 }
 
 struct Row {
@@ -84,33 +92,36 @@ constexpr Row kRows[] = {
     {OpType::max_pool_2d, make<make_pool>},
     {OpType::average_pool_2d, make<make_pool>},
     {OpType::l2_pool_2d, make<make_pool>},
-    {OpType::concatenation, make<make_index_map>},
-    {OpType::pack, make<make_index_map>},
-    {OpType::unpack, make<make_index_map>},
-    {OpType::split, make<make_index_map>},
-    {OpType::split_v, make<make_index_map>},
-    {OpType::transpose, make<make_index_map>},
-    {OpType::pad, make<make_index_map>},
-    {OpType::padv2, make<make_index_map>},
-    {OpType::mirror_pad, make<make_index_map>},
-    {OpType::slice, make<make_index_map>},
-    {OpType::strided_slice, make<make_index_map>},
-    {OpType::dynamic_update_slice, make<make_index_map>},
-    {OpType::tile, make<make_index_map>},
-    {OpType::broadcast_to, make<make_index_map>},
-    {OpType::space_to_depth, make<make_index_map>},
-    {OpType::depth_to_space, make<make_index_map>},
-    {OpType::space_to_batch_nd, make<make_index_map>},
-    {OpType::batch_to_space_nd, make<make_index_map>},
-    {OpType::reverse_v2, make<make_index_map>},
-    {OpType::reverse_sequence, make<make_index_map>},
-    {OpType::matrix_diag, make<make_index_map>},
-    {OpType::matrix_set_diag, make<make_index_map>},
-    {OpType::dilate, make<make_index_map>},
-    {OpType::resize_nearest_neighbor, make<make_index_map>},
-    {OpType::reshape, make<make_identity>},
-    {OpType::squeeze, make<make_identity>},
-    {OpType::expand_dims, make<make_identity>},
+    {OpType::concatenation, move<make_index_map>},
+    {OpType::pack, move<make_index_map>},
+    {OpType::unpack, move<make_index_map>},
+    {OpType::split, move<make_index_map>},
+    {OpType::split_v, move<make_index_map>},
+    {OpType::transpose, move<make_index_map>},
+    {OpType::pad, move<make_index_map>},
+    {OpType::padv2, move<make_index_map>},
+    {OpType::mirror_pad, move<make_index_map>},
+    {OpType::slice, move<make_index_map>},
+    {OpType::strided_slice, move<make_index_map>},
+    {OpType::dynamic_update_slice, move<make_index_map>},
+    {OpType::tile, move<make_index_map>},
+    {OpType::broadcast_to, move<make_index_map>},
+    {OpType::space_to_depth, move<make_index_map>},
+    {OpType::depth_to_space, move<make_index_map>},
+    {OpType::space_to_batch_nd, move<make_index_map>},
+    {OpType::batch_to_space_nd, move<make_index_map>},
+    {OpType::reverse_v2, move<make_index_map>},
+    {OpType::reverse_sequence, move<make_index_map>},
+    {OpType::matrix_diag, move<make_index_map>},
+    {OpType::matrix_set_diag, move<make_index_map>},
+    {OpType::dilate, move<make_index_map>},
+    {OpType::resize_nearest_neighbor, move<make_index_map>},
+    {OpType::reshape, move<make_identity>},
+    {OpType::squeeze, move<make_identity>},
+    {OpType::expand_dims, move<make_identity>},
+    {OpType::dequantize, move<make_cast>},
+    {OpType::cast, move<make_cast>},
+    {OpType::dropout, make<make_dropout>},
 };
 
 constexpr std::array<LayerFactory, kOpTypeCount> make_table() {
@@ -123,6 +134,10 @@ constexpr auto kTable = make_table();
 
 }  // namespace
 
-LayerFactory layer_factory(OpType type) { return kTable[static_cast<size_t>(type)]; }
+LayerFactory layer_factory(OpType type) {
+  const LayerFactory factory = kTable[static_cast<size_t>(type)];
+  if (factory != nullptr || find_kernel(type) == nullptr) return factory;
+  return move<make_forward_only>;
+}
 
 }  // namespace smelt::train
