@@ -8,7 +8,6 @@
 #include "smelt/passes/passes.h"
 #include "smelt/passes/pipeline.h"
 #include "smelt/run/memory_plan.h"
-#include "smelt/run/program.h"
 #include "smelt/train/blocks/factory.h"
 #include "smelt/train/module_state.h"
 #include "smelt/train/parameter_roles.h"
@@ -332,10 +331,6 @@ std::unique_ptr<Layer> Builder::make(const PendingLayer& p) const {
 }
 
 void Builder::build() {
-  if (!batchable(state_.model)) {
-    fail(ErrorKind::unsupported,
-         "the model mixes the samples of a batch, so that it cannot be trained in batches");
-  }
   for (const TensorId id : graph().inputs()) {
     Value* value = add_result(id, false, false);
     if (value == nullptr) {

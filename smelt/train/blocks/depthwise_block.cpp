@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "smelt/train/blocks/depthwise_math.h"
-
 namespace smelt::train {
 
 DepthwiseBlock::DepthwiseBlock(std::string name, DepthwiseBlockOptions options)
@@ -23,7 +21,9 @@ DepthwiseBlock::DepthwiseBlock(std::string name, DepthwiseBlockOptions options)
   if (epilogue_.keeps_z()) z_.resize(static_cast<size_t>(o_.max_samples * o_.images * z_size_));
   partial_gradients_.resize(kPartials);
   for (auto& partial : partial_gradients_) partial.resize(o_.kernel->data.size());
-  scratch_.resize(static_cast<size_t>(o_.threads));
+  for (int i = 0; i < o_.threads; ++i) {
+    scratch_.push_back({.math = DepthwiseMath(o_.window, outputs_)});
+  }
 }
 
 RowRange DepthwiseBlock::task_images(const Step& step, int64_t task) const {
@@ -53,10 +53,10 @@ void DepthwiseBlock::forward(const Step& step) {
   step.workers->run(tasks(step), [&](int worker, int64_t task) {
     const RowRange images = task_images(step, task);
     const Part part{.task = task, .partial = task};
+    Scratch& scratch = scratch_[static_cast<size_t>(worker)];
     for (int64_t i = images.begin; i < images.end; ++i) {
       float* to = z + i * z_size_;
-      depthwise_forward(o_.window, outputs_, repeated(i, scratch_[static_cast<size_t>(worker)]),
-                        weights_.data(), to);
+      scratch.math.forward(repeated(i, scratch), weights_.data(), to);
       if (!epilogue_.needs_moments()) {
         epilogue_.transform(part, view(1), to, o_.y->data + i * z_size_);
         continue;
@@ -74,22 +74,19 @@ void DepthwiseBlock::forward(const Step& step) {
   });
 }
 
-void DepthwiseBlock::gradients_of_image(int64_t image, Scratch& scratch, float* dw) {
-  scratch.dz.resize(static_cast<size_t>(z_size_));
-  epilogue_.gradient({}, view(1), z() + image * z_size_, o_.y->grad + image * z_size_,
-                     scratch.dz.data(), outputs_);
-  float* dx = o_.x.needs_grad() ? o_.x.grad() + image * x_size_ : nullptr;
-  if (dx != nullptr && !o_.x.accumulate) std::fill_n(dx, x_size_, 0.0f);
-  const float* x = repeated(image, scratch);
-  if (o_.multiplier == 1 || dx == nullptr) {
-    depthwise_backward(o_.window, outputs_, x, weights_.data(), scratch.dz.data(), dx, dw);
+void DepthwiseBlock::operand_gradient(int64_t image, Scratch& scratch) const {
+  if (!o_.x.needs_grad()) return;
+  float* dx = o_.x.grad() + image * x_size_;
+  if (o_.multiplier == 1) {
+    scratch.math.operand_gradient(scratch.dz.data(), weights_.data(), o_.x.accumulate, dx);
     return;
   }
-  scratch.dx.assign(static_cast<size_t>(x_size_ * o_.multiplier), 0.0f);
-  depthwise_backward(o_.window, outputs_, x, weights_.data(), scratch.dz.data(), scratch.dx.data(),
-                     dw);
+  scratch.dx.resize(static_cast<size_t>(x_size_ * o_.multiplier));
+  scratch.math.operand_gradient(scratch.dz.data(), weights_.data(), false, scratch.dx.data());
   for (int64_t i = 0; i < x_size_; ++i) {
-    for (int64_t m = 0; m < o_.multiplier; ++m) dx[i] += scratch.dx[i * o_.multiplier + m];
+    float sum = o_.x.accumulate ? dx[i] : 0.0f;
+    for (int64_t m = 0; m < o_.multiplier; ++m) sum += scratch.dx[i * o_.multiplier + m];
+    dx[i] = sum;
   }
 }
 
@@ -108,8 +105,13 @@ void DepthwiseBlock::backward(const Step& step) {
     const RowRange images = task_images(step, task);
     std::vector<float>& partial = partial_gradients_[static_cast<size_t>(task)];
     std::fill(partial.begin(), partial.end(), 0.0f);
+    Scratch& scratch = scratch_[static_cast<size_t>(worker)];
+    scratch.dz.resize(static_cast<size_t>(z_size_));
     for (int64_t i = images.begin; i < images.end; ++i) {
-      gradients_of_image(i, scratch_[static_cast<size_t>(worker)], partial.data());
+      epilogue_.gradient({}, view(1), z() + i * z_size_, o_.y->grad + i * z_size_,
+                         scratch.dz.data(), outputs_);
+      scratch.math.weight_gradient(repeated(i, scratch), scratch.dz.data(), partial.data());
+      operand_gradient(i, scratch);
     }
   });
   join_partial_gradients(step);

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "smelt/kernels/window.h"
+#include "smelt/train/blocks/depthwise_math.h"
 #include "smelt/train/blocks/weights.h"
 
 namespace smelt::train {
@@ -33,13 +33,15 @@ class DepthwiseBlock : public Layer {
 
  private:
   struct Scratch {
+    DepthwiseMath math;
     std::vector<float> x, dx, dz;
   };
   int64_t tasks(const Step& step) const { return std::min(kPartials, step.samples); }
   RowRange task_images(const Step& step, int64_t task) const;
   RowsView view(int64_t images) const { return {images * positions_, outputs_, outputs_}; }
+  /// The image with its channels repeated.
   const float* repeated(int64_t image, Scratch& scratch) const;
-  void gradients_of_image(int64_t image, Scratch& scratch, float* dw);
+  void operand_gradient(int64_t image, Scratch& scratch) const;
   void join_partial_gradients(const Step& step);
   const float* z() const { return epilogue_.keeps_z() ? z_.data() : o_.y->data; }
 

@@ -2,6 +2,8 @@
 #define HWY_TARGET_INCLUDE "smelt/train/blocks/depthwise_math.cpp"
 #include "hwy/foreach_target.h"
 // The line above includes this file once per instruction set.
+#include <algorithm>
+
 #include "hwy/highway.h"
 #include "smelt/train/blocks/depthwise_math.h"
 
@@ -10,116 +12,201 @@ namespace smelt::train {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The cells of a window that lie inside of the image, and where the first of them reads.
-struct Place {
-  CellRange ys, xs;
-  int64_t first = 0;  ///< pixel of cell (0, 0), which may lie outside
+/// An image with the padding that its windows reach, of one vector of channels.
+struct Padded {
+  int64_t height = 0, width = 0;
+  int64_t top = 0, left = 0;  ///< where pixel (0, 0) of the image lies
 };
 
-HWY_INLINE Place PlaceOf(const Window& w, int64_t oy, int64_t ox) {
-  const int64_t y = oy * w.stride_h + w.origin_h;
-  const int64_t x = ox * w.stride_w + w.origin_w;
-  return {cells_inside(y, w.dilation_h, w.filter_h, w.in_h),
-          cells_inside(x, w.dilation_w, w.filter_w, w.in_w), y * w.in_w + x};
+HWY_INLINE Padded PaddedOf(const Window& w) {
+  return {int64_t{w.out_h - 1} * w.stride_h + int64_t{w.filter_h - 1} * w.dilation_h + 1,
+          int64_t{w.out_w - 1} * w.stride_w + int64_t{w.filter_w - 1} * w.dilation_w + 1,
+          -w.origin_h, -w.origin_w};
 }
 
-/// Calls visit(cell, offset of the cell's pixel in values) for the cells inside.
-template <class Visit>
-HWY_INLINE void ForEachCell(const Window& w, int64_t channels, const Place& place, Visit&& visit) {
-  for (int64_t ky = place.ys.begin; ky < place.ys.end; ++ky) {
-    for (int64_t kx = place.xs.begin; kx < place.xs.end; ++kx) {
-      const int64_t pixel = place.first + ky * w.dilation_h * w.in_w + kx * w.dilation_w;
-      visit(ky * w.filter_w + kx, pixel * channels);
-    }
-  }
-}
-
-/// V vectors of channels from `c` on.
-template <int V, class D>
-HWY_INLINE void ForwardChannels(D d, const Window& w, int64_t channels, int64_t c,
-                                const float* HWY_RESTRICT x, const float* HWY_RESTRICT weights,
-                                float* HWY_RESTRICT z) {
+/// Calls visit(y, x, offset in the padded image) for the pixels of the image that it holds.
+template <class D, class Visit>
+HWY_INLINE void ForEachPixel(D d, const Window& w, const Padded& p, Visit&& visit) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  x += c;
-  weights += c;
-  z += c;
-  for (int64_t oy = 0; oy < w.out_h; ++oy) {
-    for (int64_t ox = 0; ox < w.out_w; ++ox, z += channels) {
-      hn::Vec<D> sum[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
-      ForEachCell(w, channels, PlaceOf(w, oy, ox), [&](int64_t cell, int64_t offset) {
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-          sum[v] = hn::MulAdd(hn::LoadU(d, x + offset + v * lanes),
-                              hn::LoadU(d, weights + cell * channels + v * lanes), sum[v]);
-        }
-      });
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, z + v * lanes);
+  const int64_t y1 = std::min<int64_t>(w.in_h, p.height - p.top);
+  const int64_t x0 = std::max<int64_t>(0, -p.left);
+  const int64_t x1 = std::min<int64_t>(w.in_w, p.width - p.left);
+  for (int64_t y = std::max<int64_t>(0, -p.top); y < y1; ++y) {
+    for (int64_t x = x0; x < x1; ++x) {
+      visit(y * w.in_w + x, ((y + p.top) * p.width + x + p.left) * lanes);
     }
   }
 }
 
-template <int V, class D>
-HWY_INLINE void BackwardChannels(D d, const Window& w, int64_t channels, int64_t c,
-                                 const float* HWY_RESTRICT x, const float* HWY_RESTRICT weights,
-                                 const float* HWY_RESTRICT dz, float* HWY_RESTRICT dx,
-                                 float* HWY_RESTRICT dw) {
+template <class D>
+HWY_INLINE void CopyPadded(D d, const Window& w, const Padded& p, int64_t channels, const float* x,
+                           float* to) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  x += c;
-  weights += c;
-  dz += c;
-  dw += c;
-  if (dx != nullptr) dx += c;
+  for (int64_t i = 0; i < p.height * p.width; ++i) hn::StoreU(hn::Zero(d), d, to + i * lanes);
+  ForEachPixel(d, w, p, [&](int64_t pixel, int64_t offset) {
+    hn::StoreU(hn::LoadU(d, x + pixel * channels), d, to + offset);
+  });
+}
+
+/// Calls visit(output pixel, offset of its window's first cell).
+template <class D, class Visit>
+HWY_INLINE void ForEachWindow(D d, const Window& w, const Padded& p, Visit&& visit) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t pixel = 0;
   for (int64_t oy = 0; oy < w.out_h; ++oy) {
-    for (int64_t ox = 0; ox < w.out_w; ++ox, dz += channels) {
-      hn::Vec<D> g[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) g[v] = hn::LoadU(d, dz + v * lanes);
-      ForEachCell(w, channels, PlaceOf(w, oy, ox), [&](int64_t cell, int64_t offset) {
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-          const int64_t at = cell * channels + v * lanes;
-          const int64_t from = offset + v * lanes;
-          hn::StoreU(hn::MulAdd(g[v], hn::LoadU(d, x + from), hn::LoadU(d, dw + at)), d, dw + at);
-          if (dx != nullptr) {
-            hn::StoreU(hn::MulAdd(g[v], hn::LoadU(d, weights + at), hn::LoadU(d, dx + from)), d,
-                       dx + from);
-          }
-        }
-      });
+    for (int64_t ox = 0; ox < w.out_w; ++ox, ++pixel) {
+      visit(pixel, (oy * w.stride_h * p.width + ox * w.stride_w) * lanes);
     }
   }
 }
 
-/// Calls visit(tag, vectors as a constant, first channel): two vectors at a time, one, one value.
+/// Cells as a constant of the program (9: their values stay in registers), or any number (0).
+template <int kCells, class D>
+HWY_INLINE void ForwardVector(D d, const Window& w, int64_t channels, const float* x,
+                              const float* weights, float* z, float* padded) {
+  const Padded p = PaddedOf(w);
+  CopyPadded(d, w, p, channels, x, padded);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t line = w.dilation_h * p.width * lanes;
+  const int64_t step = w.dilation_w * lanes;
+  if constexpr (kCells == 9) {
+    hn::Vec<D> wv[9];
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) wv[i] = hn::LoadU(d, weights + i * channels);
+    ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
+      const float* from = padded + offset;
+      auto a = hn::Mul(wv[0], hn::LoadU(d, from));
+      auto b = hn::Mul(wv[1], hn::LoadU(d, from + step));
+#pragma GCC unroll 9
+      for (int i = 2; i < 9; ++i) {
+        auto& sum = i % 2 == 0 ? a : b;
+        sum = hn::MulAdd(wv[i], hn::LoadU(d, from + i / 3 * line + i % 3 * step), sum);
+      }
+      hn::StoreU(hn::Add(a, b), d, z + pixel * channels);
+    });
+  } else {
+    ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
+      auto sum = hn::Zero(d);
+      const float* weight = weights;
+      for (int64_t ky = 0; ky < w.filter_h; ++ky) {
+        for (int64_t kx = 0; kx < w.filter_w; ++kx, weight += channels) {
+          sum = hn::MulAdd(hn::LoadU(d, weight),
+                           hn::LoadU(d, padded + offset + ky * line + kx * step), sum);
+        }
+      }
+      hn::StoreU(sum, d, z + pixel * channels);
+    });
+  }
+}
+
+template <int kCells, class D>
+HWY_INLINE void WeightsVector(D d, const Window& w, int64_t channels, const float* x,
+                              const float* dz, float* dw, float* padded) {
+  const Padded p = PaddedOf(w);
+  CopyPadded(d, w, p, channels, x, padded);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t line = w.dilation_h * p.width * lanes;
+  const int64_t step = w.dilation_w * lanes;
+  if constexpr (kCells == 9) {
+    hn::Vec<D> sum[9];
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) sum[i] = hn::LoadU(d, dw + i * channels);
+    ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
+      const auto g = hn::LoadU(d, dz + pixel * channels);
+#pragma GCC unroll 9
+      for (int i = 0; i < 9; ++i) {
+        sum[i] = hn::MulAdd(g, hn::LoadU(d, padded + offset + i / 3 * line + i % 3 * step), sum[i]);
+      }
+    });
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) hn::StoreU(sum[i], d, dw + i * channels);
+  } else {
+    ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
+      const auto g = hn::LoadU(d, dz + pixel * channels);
+      float* to = dw;
+      for (int64_t ky = 0; ky < w.filter_h; ++ky) {
+        for (int64_t kx = 0; kx < w.filter_w; ++kx, to += channels) {
+          const auto v = hn::LoadU(d, padded + offset + ky * line + kx * step);
+          hn::StoreU(hn::MulAdd(g, v, hn::LoadU(d, to)), d, to);
+        }
+      }
+    });
+  }
+}
+
+/// Adds what each dz says to the cells of its window; for strides, where the reverse is no
+/// convolution.
+template <class D>
+HWY_INLINE void ScatterVector(D d, const Window& w, int64_t channels, const float* dz,
+                              const float* weights, bool add, float* dx, float* padded) {
+  const Padded p = PaddedOf(w);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t line = w.dilation_h * p.width * lanes;
+  const int64_t step = w.dilation_w * lanes;
+  for (int64_t i = 0; i < p.height * p.width; ++i) hn::StoreU(hn::Zero(d), d, padded + i * lanes);
+  ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
+    const auto g = hn::LoadU(d, dz + pixel * channels);
+    const float* weight = weights;
+    for (int64_t ky = 0; ky < w.filter_h; ++ky) {
+      for (int64_t kx = 0; kx < w.filter_w; ++kx, weight += channels) {
+        float* to = padded + offset + ky * line + kx * step;
+        hn::StoreU(hn::MulAdd(g, hn::LoadU(d, weight), hn::LoadU(d, to)), d, to);
+      }
+    }
+  });
+  if (!add) {
+    for (int64_t i = 0; i < int64_t{w.in_h} * w.in_w; ++i) {
+      hn::StoreU(hn::Zero(d), d, dx + i * channels);
+    }
+  }
+  ForEachPixel(d, w, p, [&](int64_t pixel, int64_t offset) {
+    float* to = dx + pixel * channels;
+    hn::StoreU(hn::Add(hn::LoadU(d, to), hn::LoadU(d, padded + offset)), d, to);
+  });
+}
+
+/// Calls visit(tag, first channel) for vectors of channels, and for each channel left over.
 template <class Visit>
 HWY_INLINE void ForEachChannels(int64_t channels, Visit&& visit) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t c = 0;
-  for (; c + 2 * lanes <= channels; c += 2 * lanes) {
-    visit(d, std::integral_constant<int, 2>(), c);
-  }
-  for (; c + lanes <= channels; c += lanes) visit(d, std::integral_constant<int, 1>(), c);
-  for (; c < channels; ++c) {
-    visit(hn::CappedTag<float, 1>(), std::integral_constant<int, 1>(), c);
-  }
+  for (; c + lanes <= channels; c += lanes) visit(d, c);
+  for (; c < channels; ++c) visit(hn::CappedTag<float, 1>(), c);
 }
 
-void Forward(const Window& window, int64_t channels, const float* x, const float* w, float* z) {
-  ForEachChannels(channels, [&](auto d, auto vectors, int64_t c) {
-    ForwardChannels<decltype(vectors)::value>(d, window, channels, c, x, w, z);
+void Forward(const Window& w, int64_t channels, const float* x, const float* weights, float* z,
+             float* padded) {
+  const bool nine = w.filter_h == 3 && w.filter_w == 3;
+  ForEachChannels(channels, [&](auto d, int64_t c) {
+    if (nine) {
+      ForwardVector<9>(d, w, channels, x + c, weights + c, z + c, padded);
+    } else {
+      ForwardVector<0>(d, w, channels, x + c, weights + c, z + c, padded);
+    }
   });
 }
 
-void Backward(const Window& window, int64_t channels, const float* x, const float* w,
-              const float* dz, float* dx, float* dw) {
-  ForEachChannels(channels, [&](auto d, auto vectors, int64_t c) {
-    BackwardChannels<decltype(vectors)::value>(d, window, channels, c, x, w, dz, dx, dw);
+void WeightGradient(const Window& w, int64_t channels, const float* x, const float* dz, float* dw,
+                    float* padded) {
+  const bool nine = w.filter_h == 3 && w.filter_w == 3;
+  ForEachChannels(channels, [&](auto d, int64_t c) {
+    if (nine) {
+      WeightsVector<9>(d, w, channels, x + c, dz + c, dw + c, padded);
+    } else {
+      WeightsVector<0>(d, w, channels, x + c, dz + c, dw + c, padded);
+    }
   });
 }
+
+void Scatter(const Window& w, int64_t channels, const float* dz, const float* weights, bool add,
+             float* dx, float* padded) {
+  ForEachChannels(channels, [&](auto d, int64_t c) {
+    ScatterVector(d, w, channels, dz + c, weights + c, add, dx + c, padded);
+  });
+}
+
+int64_t Lanes() { return static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>())); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace smelt::train
@@ -127,17 +214,56 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace smelt::train {
+namespace {
+
 HWY_EXPORT(Forward);
-HWY_EXPORT(Backward);
+HWY_EXPORT(WeightGradient);
+HWY_EXPORT(Scatter);
+HWY_EXPORT(Lanes);
 
-void depthwise_forward(const Window& window, int64_t channels, const float* x, const float* w,
-                       float* z) {
-  HWY_DYNAMIC_DISPATCH(Forward)(window, channels, x, w, z);
+int64_t padded_pixels(const Window& w) {
+  return (int64_t{w.out_h - 1} * w.stride_h + int64_t{w.filter_h - 1} * w.dilation_h + 1) *
+         (int64_t{w.out_w - 1} * w.stride_w + int64_t{w.filter_w - 1} * w.dilation_w + 1);
 }
 
-void depthwise_backward(const Window& window, int64_t channels, const float* x, const float* w,
-                        const float* dz, float* dx, float* dw) {
-  HWY_DYNAMIC_DISPATCH(Backward)(window, channels, x, w, dz, dx, dw);
+/// The window through which x sees z: cells in reverse order.
+Window reversed(const Window& w) {
+  Window r = w;
+  std::swap(r.in_h, r.out_h);
+  std::swap(r.in_w, r.out_w);
+  r.origin_h = -(w.filter_h - 1) * w.dilation_h - w.origin_h;
+  r.origin_w = -(w.filter_w - 1) * w.dilation_w - w.origin_w;
+  return r;
 }
+
+}  // namespace
+
+DepthwiseMath::DepthwiseMath(const Window& window, int64_t channels)
+    : window_(window), back_(reversed(window)), channels_(channels) {
+  const int64_t pixels = std::max(padded_pixels(window), padded_pixels(back_));
+  padded_.resize(static_cast<size_t>(pixels * HWY_DYNAMIC_DISPATCH(Lanes)()));
+}
+
+void DepthwiseMath::forward(const float* x, const float* w, float* z) {
+  HWY_DYNAMIC_DISPATCH(Forward)(window_, channels_, x, w, z, padded_.data());
+}
+
+void DepthwiseMath::weight_gradient(const float* x, const float* dz, float* dw) {
+  HWY_DYNAMIC_DISPATCH(WeightGradient)(window_, channels_, x, dz, dw, padded_.data());
+}
+
+void DepthwiseMath::operand_gradient(const float* dz, const float* w, bool add, float* dx) {
+  if (add || window_.stride_h != 1 || window_.stride_w != 1) {
+    HWY_DYNAMIC_DISPATCH(Scatter)(window_, channels_, dz, w, add, dx, padded_.data());
+    return;
+  }
+  const int64_t cells = window_.cells();
+  flipped_.resize(static_cast<size_t>(cells * channels_));
+  for (int64_t i = 0; i < cells; ++i) {
+    std::copy_n(w + i * channels_, channels_, flipped_.data() + (cells - 1 - i) * channels_);
+  }
+  HWY_DYNAMIC_DISPATCH(Forward)(back_, channels_, dz, flipped_.data(), dx, padded_.data());
+}
+
 }  // namespace smelt::train
 #endif

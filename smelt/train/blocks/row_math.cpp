@@ -28,20 +28,48 @@ HWY_INLINE hn::Vec<D> LoadOr(D d, const float* p, int64_t i, float otherwise) {
   return p != nullptr ? hn::LoadU(d, p + i) : hn::Set(d, otherwise);
 }
 
-void AddMoments(const RowsView& view, const float* HWY_RESTRICT z, const float* HWY_RESTRICT shift,
-                float* HWY_RESTRICT sum1, float* HWY_RESTRICT sum2) {
-  ForEachVector(view.channels, [&](auto d, int64_t c) {
-    const auto s = hn::LoadU(d, shift + c);
-    auto a = hn::LoadU(d, sum1 + c);
-    auto b = hn::LoadU(d, sum2 + c);
-    const float* from = z + c;
-    for (int64_t r = 0; r < view.rows; ++r, from += view.stride) {
-      const auto v = hn::Sub(hn::LoadU(d, from), s);
-      a = hn::Add(a, v);
-      b = hn::MulAdd(v, v, b);
+/// Calls visit(tag, vectors as a constant, i): V vectors at a time, so that whole cache lines of a
+/// row are read, then one, then each value.
+template <int V, class Visit>
+HWY_INLINE void ForEachVectors(int64_t count, Visit&& visit) {
+  const Wide wide;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(wide));
+  int64_t i = 0;
+  for (; i + V * lanes <= count; i += V * lanes) visit(wide, std::integral_constant<int, V>(), i);
+  for (; i + lanes <= count; i += lanes) visit(wide, std::integral_constant<int, 1>(), i);
+  for (; i < count; ++i) visit(One(), std::integral_constant<int, 1>(), i);
+}
+
+template <int V, class D>
+HWY_INLINE void MomentsOf(D d, const RowsView& view, const float* HWY_RESTRICT z,
+                          const float* shift, float* sum1, float* sum2) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<D> s[V], a[V], b[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    s[v] = hn::LoadU(d, shift + v * lanes);
+    a[v] = hn::LoadU(d, sum1 + v * lanes);
+    b[v] = hn::LoadU(d, sum2 + v * lanes);
+  }
+  for (int64_t r = 0; r < view.rows; ++r, z += view.stride) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const auto x = hn::Sub(hn::LoadU(d, z + v * lanes), s[v]);
+      a[v] = hn::Add(a[v], x);
+      b[v] = hn::MulAdd(x, x, b[v]);
     }
-    hn::StoreU(a, d, sum1 + c);
-    hn::StoreU(b, d, sum2 + c);
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    hn::StoreU(a[v], d, sum1 + v * lanes);
+    hn::StoreU(b[v], d, sum2 + v * lanes);
+  }
+}
+
+void AddMoments(const RowsView& view, const float* z, const float* shift, float* sum1,
+                float* sum2) {
+  ForEachVectors<4>(view.channels, [&](auto d, auto vectors, int64_t c) {
+    MomentsOf<decltype(vectors)::value>(d, view, z + c, shift + c, sum1 + c, sum2 + c);
   });
 }
 
@@ -77,36 +105,55 @@ HWY_INLINE hn::Vec<D> Passed(D d, const RowTransform& t, hn::Vec<D> u, hn::Vec<D
   return hn::IfThenElseZero(inside, dy);
 }
 
-void AddGradientSums(const RowsView& view, const RowTransform& t, const float* HWY_RESTRICT z,
-                     const float* HWY_RESTRICT dy, GradientSums& sums) {
-  const bool clip = t.step > 0;
-  ForEachVector(view.channels, [&](auto d, int64_t c) {
-    auto du_sum = hn::LoadU(d, sums.du + c);
-    auto du_z_sum = LoadOr(d, sums.du_z, c, 0);
-    const auto shift = LoadOr(d, sums.shift, c, 0);
-    auto below = hn::Zero(d);
-    auto above = hn::Zero(d);
-    const float* zr = z + c;
-    const float* dyr = dy + c;
-    for (int64_t r = 0; r < view.rows; ++r, zr += view.stride, dyr += view.stride) {
-      const auto zv = hn::LoadU(d, zr);
-      const auto dyv = hn::LoadU(d, dyr);
-      const auto u = Affine(d, t, zv, c);
+template <int V, bool kClip, class D>
+HWY_INLINE void SumsOf(D d, const RowsView& view, const RowTransform& t, int64_t c, const float* z,
+                       const float* dy, GradientSums& sums) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<D> du_sum[V], du_z_sum[V], shift[V];
+  auto below = hn::Zero(d);
+  auto above = hn::Zero(d);
+#pragma GCC unroll 2
+  for (int v = 0; v < V; ++v) {
+    du_sum[v] = hn::LoadU(d, sums.du + c + v * lanes);
+    du_z_sum[v] = LoadOr(d, sums.du_z, c + v * lanes, 0);
+    shift[v] = LoadOr(d, sums.shift, c + v * lanes, 0);
+  }
+  for (int64_t r = 0; r < view.rows; ++r, z += view.stride, dy += view.stride) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+      const auto zv = hn::LoadU(d, z + c + v * lanes);
+      const auto dyv = hn::LoadU(d, dy + c + v * lanes);
+      const auto u = Affine(d, t, zv, c + v * lanes);
       const auto du = Passed(d, t, u, dyv);
-      du_sum = hn::Add(du_sum, du);
-      du_z_sum = hn::MulAdd(du, hn::Sub(zv, shift), du_z_sum);
-      if (clip) {
+      du_sum[v] = hn::Add(du_sum[v], du);
+      du_z_sum[v] = hn::MulAdd(du, hn::Sub(zv, shift[v]), du_z_sum[v]);
+      if constexpr (kClip) {
         below = hn::Add(below, hn::IfThenElseZero(hn::Lt(u, hn::Set(d, t.quant_low)), dyv));
         above = hn::Add(above, hn::IfThenElseZero(hn::Gt(u, hn::Set(d, t.quant_high)), dyv));
       }
     }
-    hn::StoreU(du_sum, d, sums.du + c);
-    if (sums.du_z != nullptr) hn::StoreU(du_z_sum, d, sums.du_z + c);
-    if (clip && t.quant_low > t.low) {
-      sums.clipped_low += hn::GetLane(hn::SumOfLanes(d, below));
-    }
-    if (clip && t.quant_high < t.high) {
-      sums.clipped_high += hn::GetLane(hn::SumOfLanes(d, above));
+  }
+#pragma GCC unroll 2
+  for (int v = 0; v < V; ++v) {
+    hn::StoreU(du_sum[v], d, sums.du + c + v * lanes);
+    if (sums.du_z != nullptr) hn::StoreU(du_z_sum[v], d, sums.du_z + c + v * lanes);
+  }
+  if constexpr (kClip) {
+    if (t.quant_low > t.low) sums.clipped_low += hn::GetLane(hn::SumOfLanes(d, below));
+    if (t.quant_high < t.high) sums.clipped_high += hn::GetLane(hn::SumOfLanes(d, above));
+  }
+}
+
+void AddGradientSums(const RowsView& view, const RowTransform& t, const float* z, const float* dy,
+                     GradientSums& sums) {
+  // Only a range that cuts before the activation does can learn from what it clips.
+  const bool clip = t.step > 0 && (t.quant_low > t.low || t.quant_high < t.high);
+  ForEachVectors<2>(view.channels, [&](auto d, auto vectors, int64_t c) {
+    constexpr int kVectors = decltype(vectors)::value;
+    if (clip) {
+      SumsOf<kVectors, true>(d, view, t, c, z, dy, sums);
+    } else {
+      SumsOf<kVectors, false>(d, view, t, c, z, dy, sums);
     }
   });
 }
