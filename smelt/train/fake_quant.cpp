@@ -26,13 +26,9 @@ void FakeQuant::follow_range() {
 }
 
 void fake_quantize(const FakeQuant& quant, const float* x, float* y, int64_t count) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const RowTransform transform{.low = -kInfinity,
-                               .high = kInfinity,
-                               .step = quant.scale,
-                               .quant_low = quant.real_low(),
-                               .quant_high = quant.real_high()};
-  transform_rows({.rows = 1, .stride = count, .channels = count}, transform, x, y);
+  const RowTransform transform{
+      .step = quant.scale, .quant_low = quant.real_low(), .quant_high = quant.real_high()};
+  transform_rows({.rows = 1, .stride = count, .channels = count}, transform, x, y, count);
 }
 
 }  // namespace smelt::train

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "smelt/ir/graph.h"
+#include "smelt/train/blocks/row_transform.h"
 #include "smelt/train/workers.h"
 
 namespace smelt::train {
@@ -22,7 +23,10 @@ struct Value {
   int64_t size = 0;  ///< shape.elements()
   bool needs_grad = false;
   float* data = nullptr;
-  float* grad = nullptr;  ///< d loss / d data; null where needs_grad is false
+  float* grad = nullptr;  ///< d loss / d value; null where needs_grad is false
+  /// Where not null, `data` is what the value is made of, and its readers, all of which know of
+  /// this (blocks), apply the transform themselves: that saves writing and reading it once.
+  const RowTransform* pending = nullptr;
 
   float* sample(int64_t n) { return data + n * size; }
   const float* sample(int64_t n) const { return data + n * size; }

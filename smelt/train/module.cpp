@@ -51,7 +51,10 @@ void Module::backward(const Step& step, const std::vector<Value*>& seeds) {
     if (!seeded.contains(seed.value)) continue;
     std::copy_n(seed.value->grad, step.samples * seed.value->size, seed.gradient.data());
   }
-  for (const auto& p : state_->parameters) std::fill(p->grad.begin(), p->grad.end(), 0.0f);
+  const auto clear_parameter = [](Parameter* p) {
+    if (p != nullptr) std::fill(p->grad.begin(), p->grad.end(), 0.0f);
+  };
+  for (Parameter* p : state_->added_to) clear_parameter(p);
   std::set<const Value*> written;
   for (auto slot = state_->layers.rbegin(); slot != state_->layers.rend(); ++slot) {
     bool reached = false;
@@ -73,6 +76,7 @@ void Module::backward(const Step& step, const std::vector<Value*>& seeds) {
     } else {
       // The loss does not depend on this layer, but others add to what it would have written.
       for (Value* value : slot->first_written) clear(value);
+      clear_parameter(slot->kernel);
     }
   }
 }

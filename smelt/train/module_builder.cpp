@@ -30,6 +30,7 @@ struct PendingLayer {
   std::vector<Operand> operands;
   std::vector<Statistic*> statistics;
   std::vector<Value*> outputs;
+  bool leave_pending = false;  ///< of a block: see Value::pending
 };
 
 class Builder {
@@ -51,19 +52,23 @@ class Builder {
   Statistic* statistic(const Op& op, size_t index);
   Operand operand(const Op& op, size_t index);
 
+  void find_blocks();
+  void find_pending();
   void add_op(OpId id);
   void add_block(const BlockMatch& match);
   void add_plain(OpId id);
   void find_logits();
   void mark_gradients();
   void allocate();
+  bool owns_kernel(const PendingLayer& p) const;
   std::unique_ptr<Layer> make(const PendingLayer& pending) const;
   std::unique_ptr<Layer> make_from_block(const PendingLayer& pending) const;
 
   Module::State& state_;
   const ModuleOptions& options_;
   std::vector<PendingLayer> pending_;
-  std::set<OpId> absorbed_;  ///< into blocks
+  std::map<OpId, BlockMatch> blocks_;  ///< by their linear op
+  std::set<OpId> absorbed_;            ///< into blocks
 };
 
 const FakeQuant* Builder::quant(TensorId tensor) const {
@@ -146,15 +151,14 @@ Operand Builder::operand(const Op& op, size_t index) {
 void Builder::add_block(const BlockMatch& match) {
   const Op& op = graph().op(match.linear);
   PendingLayer layer{.name = describe(graph(), match.linear), .op = match.linear, .block = match};
-  for (size_t i = 0; i < 3; ++i) layer.operands.push_back(operand(op, i));
+  layer.operands.push_back(operand(match.pad ? graph().op(match.pad) : op, 0));
+  for (size_t i = 1; i < 3; ++i) layer.operands.push_back(operand(op, i));
   layer.statistics.resize(2);
   if (match.norm) {
     const Op& norm = graph().op(match.norm);
     for (size_t i = 1; i < 3; ++i) layer.operands.push_back(operand(norm, i));
     for (size_t i = 0; i < 2; ++i) layer.statistics[i] = statistic(norm, i + 3);
-    absorbed_.insert(match.norm);
   }
-  if (match.activation) absorbed_.insert(match.activation);
   layer.operands.resize(5);
   const bool needs_grad = std::any_of(layer.operands.begin(), layer.operands.end(),
                                       [](const Operand& o) { return o && o.needs_grad(); });
@@ -193,13 +197,44 @@ void Builder::add_plain(OpId id) {
   for (PendingLayer& rounding : roundings) pending_.push_back(std::move(rounding));
 }
 
+/// Blocks, before any op is added: their paddings stand in front of them.
+void Builder::find_blocks() {
+  for (const OpId id : graph().ops()) {
+    const auto match = match_block(graph(), id, [&](TensorId t) { return is_point(t); });
+    if (!match) continue;
+    blocks_.emplace(id, *match);
+    for (const OpId part : {match->pad, match->norm, match->activation}) {
+      if (part) absorbed_.insert(part);
+    }
+  }
+}
+
 void Builder::add_op(OpId id) {
   if (absorbed_.contains(id)) return;
-  const auto match = match_block(graph(), id, [&](TensorId t) { return is_point(t); });
-  if (match) {
-    add_block(*match);
+  const auto block = blocks_.find(id);
+  if (block != blocks_.end()) {
+    add_block(block->second);
   } else {
     add_plain(id);
+  }
+}
+
+/// Which blocks leave what stands behind their products to those who read the result.
+void Builder::find_pending() {
+  std::set<const Value*> visible;  // to others than blocks
+  for (const Seed& seed : state_.seeds) visible.insert(seed.value);
+  for (const Value* output : state_.outputs) visible.insert(output);
+  for (const Value* logits : state_.logits) visible.insert(logits);
+  for (const PendingLayer& layer : pending_) {
+    for (size_t i = 0; i < layer.operands.size(); ++i) {
+      const bool reads =
+          layer.block && i == 0 && reads_pending(graph(), *layer.block, options_.max_samples);
+      if (!reads) visible.insert(layer.operands[i].value);
+    }
+  }
+  for (PendingLayer& layer : pending_) {
+    layer.leave_pending = layer.block && !visible.contains(layer.outputs[0]) &&
+                          can_leave_pending(*layer.block, quant(layer.block->output) != nullptr);
   }
 }
 
@@ -282,9 +317,11 @@ void Builder::allocate() {
   }
 }
 
+bool Builder::owns_kernel(const PendingLayer& p) const {
+  return p.block && graph().consumers(p.operands[1].parameter->tensor).size() == 1;
+}
+
 std::unique_ptr<Layer> Builder::make_from_block(const PendingLayer& p) const {
-  const TensorId kernel = p.operands[1].parameter->tensor;
-  const bool alone = graph().consumers(kernel).size() == 1;
   const WeightQuant* weight_quant = nullptr;
   if (options_.quantization != nullptr) {
     const auto found = options_.quantization->weights.find(p.op);
@@ -295,13 +332,14 @@ std::unique_ptr<Layer> Builder::make_from_block(const PendingLayer& p) const {
                      .name = p.name,
                      .x = p.operands[0],
                      .kernel = p.operands[1].parameter,
-                     .shared_kernel = !alone,
+                     .shared_kernel = !owns_kernel(p),
                      .bias = p.operands[2].parameter,
                      .gamma = p.operands[3].parameter,
                      .beta = p.operands[4].parameter,
                      .mean = p.statistics[0],
                      .variance = p.statistics[1],
                      .y = p.outputs[0],
+                     .leave_pending = p.leave_pending,
                      .quant = quant(p.block->output),
                      .weight_quant = weight_quant,
                      .norms_frozen = &state_.norms_frozen,
@@ -343,6 +381,7 @@ void Builder::build() {
     }
     state_.inputs.push_back(value);
   }
+  find_blocks();
   for (const OpId id : graph().ops()) {
     with_context([&] { return describe(graph(), id); }, [&] { add_op(id); });
   }
@@ -354,10 +393,17 @@ void Builder::build() {
     }
   }
   mark_gradients();
+  find_pending();
   allocate();
   for (size_t i = 0; i < pending_.size(); ++i) {
+    if (owns_kernel(pending_[i])) state_.layers[i].kernel = pending_[i].operands[1].parameter;
     with_context([&] { return pending_[i].name; },
                  [&] { state_.layers[i].layer = make(pending_[i]); });
+  }
+  std::set<const Parameter*> owned;
+  for (const LayerSlot& slot : state_.layers) owned.insert(slot.kernel);
+  for (const auto& p : state_.parameters) {
+    if (!owned.contains(p.get())) state_.added_to.push_back(p.get());
   }
 }
 

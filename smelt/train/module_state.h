@@ -13,6 +13,8 @@ struct LayerSlot {
   std::vector<Value*> outputs;
   /// Values to whose gradient this layer writes first, before any other adds to it.
   std::vector<Value*> first_written;
+  /// A parameter whose gradient this layer alone writes; null: it adds to those of its parameters.
+  Parameter* kernel = nullptr;
 };
 
 /// A value whose gradient the caller may seed: its gradient is kept aside until the layers that
@@ -32,6 +34,7 @@ struct Module::State {
   std::map<TensorId, Value*> value_of;
   std::map<TensorId, Parameter*> parameter_of;
   std::map<TensorId, Statistic*> statistic_of;
+  std::vector<Parameter*> added_to;  ///< whose gradients are cleared before a backward pass
   std::vector<Value*> inputs, outputs, logits;
   std::vector<LayerSlot> layers;  ///< in execution order
   std::vector<Seed> seeds;

@@ -1,7 +1,6 @@
 #include "smelt/train/rounding_layer.h"
 
 #include <array>
-#include <limits>
 
 #include "smelt/train/blocks/row_math.h"
 
@@ -20,12 +19,8 @@ class RoundingLayer : public Layer {
   }
 
   void backward(const Step& step) override {
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const RowTransform transform{.low = -kInfinity,
-                                 .high = kInfinity,
-                                 .step = quant_.scale,
-                                 .quant_low = quant_.real_low(),
-                                 .quant_high = quant_.real_high()};
+    const RowTransform transform{
+        .step = quant_.scale, .quant_low = quant_.real_low(), .quant_high = quant_.real_high()};
     std::array<GradientSums, kPartials> sums{};
     for_each_part(step, [&](int64_t part, int64_t first, int64_t count) {
       const float* x = x_.data() + first;

@@ -12,6 +12,7 @@ struct DepthwiseBlockOptions {
   Parameter* kernel = nullptr;  ///< [1,kh,kw,C*multiplier]
   bool shared_kernel = false;   ///< other layers add to its gradient, too
   Value* y = nullptr;
+  bool leave_pending = false;  ///< y's readers do what stands in its `pending`
   Window window;
   int64_t images = 1;  ///< of one sample
   int64_t channels = 1;
@@ -37,18 +38,25 @@ class DepthwiseBlock : public Layer {
     std::vector<float> x, dx, dz;
   };
   int64_t tasks(const Step& step) const { return std::min(kPartials, step.samples); }
+  const RowTransform* pending() const {
+    return o_.x.value != nullptr ? o_.x.value->pending : nullptr;
+  }
   RowRange task_images(const Step& step, int64_t task) const;
+  /// Calls visit(first, count) for groups of a task's images that fit into the cache together.
+  template <class Visit>
+  void for_each_group(const Step& step, int64_t task, Visit&& visit) const;
   RowsView view(int64_t images) const { return {images * positions_, outputs_, outputs_}; }
   /// The image with its channels repeated.
   const float* repeated(int64_t image, Scratch& scratch) const;
-  void operand_gradient(int64_t image, Scratch& scratch) const;
+  void operand_gradient(int64_t image, const float* dz, Scratch& scratch) const;
   void join_partial_gradients(const Step& step);
-  const float* z() const { return epilogue_.keeps_z() ? z_.data() : o_.y->data; }
+  bool has_own_z() const { return epilogue_.keeps_z() && o_.y->pending == nullptr; }
+  const float* z() const { return has_own_z() ? z_.data() : o_.y->data; }
 
   DepthwiseBlockOptions o_;
   Epilogue epilogue_;
   BlockWeights weights_;
-  int64_t outputs_, positions_, x_size_, z_size_;  ///< the latter of one image
+  int64_t outputs_, positions_, x_size_, z_size_, group_;
   std::vector<float> z_;
   std::vector<std::vector<float>> partial_gradients_;
   std::vector<Scratch> scratch_;  ///< per worker

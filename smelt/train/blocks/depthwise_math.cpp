@@ -6,6 +6,7 @@
 
 #include "hwy/highway.h"
 #include "smelt/train/blocks/depthwise_math.h"
+#include "smelt/train/blocks/row_transform-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace smelt::train {
@@ -39,12 +40,21 @@ HWY_INLINE void ForEachPixel(D d, const Window& w, const Padded& p, Visit&& visi
 }
 
 template <class D>
-HWY_INLINE void CopyPadded(D d, const Window& w, const Padded& p, int64_t channels, const float* x,
+HWY_INLINE void CopyPadded(D d, const Window& w, const Padded& p, const DepthwiseImage& image,
                            float* to) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t i = 0; i < p.height * p.width; ++i) hn::StoreU(hn::Zero(d), d, to + i * lanes);
+  const float* x = image.pixels + image.first;
+  if (image.pending == nullptr) {
+    ForEachPixel(d, w, p, [&](int64_t pixel, int64_t offset) {
+      hn::StoreU(hn::LoadU(d, x + pixel * image.channels), d, to + offset);
+    });
+    return;
+  }
+  const Clamping clamping(*image.pending);
   ForEachPixel(d, w, p, [&](int64_t pixel, int64_t offset) {
-    hn::StoreU(hn::LoadU(d, x + pixel * channels), d, to + offset);
+    const auto u = Affine(d, *image.pending, hn::LoadU(d, x + pixel * image.channels), image.first);
+    hn::StoreU(Clamped(d, clamping, u), d, to + offset);
   });
 }
 
@@ -60,19 +70,19 @@ HWY_INLINE void ForEachWindow(D d, const Window& w, const Padded& p, Visit&& vis
   }
 }
 
-/// Cells as a constant of the program (9: their values stay in registers), or any number (0).
-template <int kCells, class D>
-HWY_INLINE void ForwardVector(D d, const Window& w, int64_t channels, const float* x,
-                              const float* weights, float* z, float* padded) {
+/// Whole: the filter has 3x3 cells, whose weights (or sums) stay in registers.
+template <bool kNine, class D>
+HWY_INLINE void ForwardVector(D d, const Window& w, const DepthwiseImage& image,
+                              const DepthwiseCells<const float>& c, float* z, float* padded) {
   const Padded p = PaddedOf(w);
-  CopyPadded(d, w, p, channels, x, padded);
+  CopyPadded(d, w, p, image, padded);
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t line = w.dilation_h * p.width * lanes;
   const int64_t step = w.dilation_w * lanes;
-  if constexpr (kCells == 9) {
+  if constexpr (kNine) {
     hn::Vec<D> wv[9];
 #pragma GCC unroll 9
-    for (int i = 0; i < 9; ++i) wv[i] = hn::LoadU(d, weights + i * channels);
+    for (int i = 0; i < 9; ++i) wv[i] = hn::LoadU(d, c.first + i / 3 * c.line + i % 3 * c.step);
     ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
       const float* from = padded + offset;
       auto a = hn::Mul(wv[0], hn::LoadU(d, from));
@@ -82,50 +92,49 @@ HWY_INLINE void ForwardVector(D d, const Window& w, int64_t channels, const floa
         auto& sum = i % 2 == 0 ? a : b;
         sum = hn::MulAdd(wv[i], hn::LoadU(d, from + i / 3 * line + i % 3 * step), sum);
       }
-      hn::StoreU(hn::Add(a, b), d, z + pixel * channels);
+      hn::StoreU(hn::Add(a, b), d, z + pixel * image.channels);
     });
   } else {
     ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
       auto sum = hn::Zero(d);
-      const float* weight = weights;
       for (int64_t ky = 0; ky < w.filter_h; ++ky) {
-        for (int64_t kx = 0; kx < w.filter_w; ++kx, weight += channels) {
-          sum = hn::MulAdd(hn::LoadU(d, weight),
+        for (int64_t kx = 0; kx < w.filter_w; ++kx) {
+          sum = hn::MulAdd(hn::LoadU(d, c.first + ky * c.line + kx * c.step),
                            hn::LoadU(d, padded + offset + ky * line + kx * step), sum);
         }
       }
-      hn::StoreU(sum, d, z + pixel * channels);
+      hn::StoreU(sum, d, z + pixel * image.channels);
     });
   }
 }
 
-template <int kCells, class D>
-HWY_INLINE void WeightsVector(D d, const Window& w, int64_t channels, const float* x,
-                              const float* dz, float* dw, float* padded) {
+template <bool kNine, class D>
+HWY_INLINE void WeightsVector(D d, const Window& w, const DepthwiseImage& image, const float* dz,
+                              const DepthwiseCells<float>& c, float* padded) {
   const Padded p = PaddedOf(w);
-  CopyPadded(d, w, p, channels, x, padded);
+  CopyPadded(d, w, p, image, padded);
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t line = w.dilation_h * p.width * lanes;
   const int64_t step = w.dilation_w * lanes;
-  if constexpr (kCells == 9) {
+  if constexpr (kNine) {
     hn::Vec<D> sum[9];
 #pragma GCC unroll 9
-    for (int i = 0; i < 9; ++i) sum[i] = hn::LoadU(d, dw + i * channels);
+    for (int i = 0; i < 9; ++i) sum[i] = hn::LoadU(d, c.first + i / 3 * c.line + i % 3 * c.step);
     ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
-      const auto g = hn::LoadU(d, dz + pixel * channels);
+      const auto g = hn::LoadU(d, dz + pixel * image.channels);
 #pragma GCC unroll 9
       for (int i = 0; i < 9; ++i) {
         sum[i] = hn::MulAdd(g, hn::LoadU(d, padded + offset + i / 3 * line + i % 3 * step), sum[i]);
       }
     });
 #pragma GCC unroll 9
-    for (int i = 0; i < 9; ++i) hn::StoreU(sum[i], d, dw + i * channels);
+    for (int i = 0; i < 9; ++i) hn::StoreU(sum[i], d, c.first + i / 3 * c.line + i % 3 * c.step);
   } else {
     ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
-      const auto g = hn::LoadU(d, dz + pixel * channels);
-      float* to = dw;
+      const auto g = hn::LoadU(d, dz + pixel * image.channels);
       for (int64_t ky = 0; ky < w.filter_h; ++ky) {
-        for (int64_t kx = 0; kx < w.filter_w; ++kx, to += channels) {
+        for (int64_t kx = 0; kx < w.filter_w; ++kx) {
+          float* to = c.first + ky * c.line + kx * c.step;
           const auto v = hn::LoadU(d, padded + offset + ky * line + kx * step);
           hn::StoreU(hn::MulAdd(g, v, hn::LoadU(d, to)), d, to);
         }
@@ -138,7 +147,8 @@ HWY_INLINE void WeightsVector(D d, const Window& w, int64_t channels, const floa
 /// convolution.
 template <class D>
 HWY_INLINE void ScatterVector(D d, const Window& w, int64_t channels, const float* dz,
-                              const float* weights, bool add, float* dx, float* padded) {
+                              const DepthwiseCells<const float>& c, bool add, float* dx,
+                              float* padded) {
   const Padded p = PaddedOf(w);
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t line = w.dilation_h * p.width * lanes;
@@ -146,11 +156,11 @@ HWY_INLINE void ScatterVector(D d, const Window& w, int64_t channels, const floa
   for (int64_t i = 0; i < p.height * p.width; ++i) hn::StoreU(hn::Zero(d), d, padded + i * lanes);
   ForEachWindow(d, w, p, [&](int64_t pixel, int64_t offset) {
     const auto g = hn::LoadU(d, dz + pixel * channels);
-    const float* weight = weights;
     for (int64_t ky = 0; ky < w.filter_h; ++ky) {
-      for (int64_t kx = 0; kx < w.filter_w; ++kx, weight += channels) {
+      for (int64_t kx = 0; kx < w.filter_w; ++kx) {
         float* to = padded + offset + ky * line + kx * step;
-        hn::StoreU(hn::MulAdd(g, hn::LoadU(d, weight), hn::LoadU(d, to)), d, to);
+        const auto weight = hn::LoadU(d, c.first + ky * c.line + kx * c.step);
+        hn::StoreU(hn::MulAdd(g, weight, hn::LoadU(d, to)), d, to);
       }
     }
   });
@@ -175,34 +185,39 @@ HWY_INLINE void ForEachChannels(int64_t channels, Visit&& visit) {
   for (; c < channels; ++c) visit(hn::CappedTag<float, 1>(), c);
 }
 
-void Forward(const Window& w, int64_t channels, const float* x, const float* weights, float* z,
-             float* padded) {
-  const bool nine = w.filter_h == 3 && w.filter_w == 3;
-  ForEachChannels(channels, [&](auto d, int64_t c) {
-    if (nine) {
-      ForwardVector<9>(d, w, channels, x + c, weights + c, z + c, padded);
+bool IsNine(const Window& w) { return w.filter_h == 3 && w.filter_w == 3; }
+
+void Forward(const Window& w, const DepthwiseImage& image, const DepthwiseCells<const float>& cells,
+             float* z, float* padded) {
+  ForEachChannels(image.channels, [&](auto d, int64_t c) {
+    const DepthwiseImage at{image.pixels, image.pending, c, image.channels};
+    const DepthwiseCells<const float> cells_at{cells.first + c, cells.line, cells.step};
+    if (IsNine(w)) {
+      ForwardVector<true>(d, w, at, cells_at, z + c, padded);
     } else {
-      ForwardVector<0>(d, w, channels, x + c, weights + c, z + c, padded);
+      ForwardVector<false>(d, w, at, cells_at, z + c, padded);
     }
   });
 }
 
-void WeightGradient(const Window& w, int64_t channels, const float* x, const float* dz, float* dw,
-                    float* padded) {
-  const bool nine = w.filter_h == 3 && w.filter_w == 3;
-  ForEachChannels(channels, [&](auto d, int64_t c) {
-    if (nine) {
-      WeightsVector<9>(d, w, channels, x + c, dz + c, dw + c, padded);
+void WeightGradient(const Window& w, const DepthwiseImage& image, const float* dz,
+                    const DepthwiseCells<float>& cells, float* padded) {
+  ForEachChannels(image.channels, [&](auto d, int64_t c) {
+    const DepthwiseImage at{image.pixels, image.pending, c, image.channels};
+    const DepthwiseCells<float> cells_at{cells.first + c, cells.line, cells.step};
+    if (IsNine(w)) {
+      WeightsVector<true>(d, w, at, dz + c, cells_at, padded);
     } else {
-      WeightsVector<0>(d, w, channels, x + c, dz + c, dw + c, padded);
+      WeightsVector<false>(d, w, at, dz + c, cells_at, padded);
     }
   });
 }
 
-void Scatter(const Window& w, int64_t channels, const float* dz, const float* weights, bool add,
-             float* dx, float* padded) {
+void Scatter(const Window& w, int64_t channels, const float* dz,
+             const DepthwiseCells<const float>& cells, bool add, float* dx, float* padded) {
   ForEachChannels(channels, [&](auto d, int64_t c) {
-    ScatterVector(d, w, channels, dz + c, weights + c, add, dx + c, padded);
+    ScatterVector(d, w, channels, dz + c, {cells.first + c, cells.line, cells.step}, add, dx + c,
+                  padded);
   });
 }
 
@@ -236,33 +251,69 @@ Window reversed(const Window& w) {
   return r;
 }
 
+/// The cells of a window, along one axis, that ever lie inside of an image of `size`.
+CellRange cells_used(int32_t out, int32_t stride, int32_t origin, int32_t dilation, int32_t filter,
+                     int32_t size) {
+  CellRange used{filter, 0};
+  for (int32_t o = 0; o < out; ++o) {
+    const CellRange inside = cells_inside(int64_t{o} * stride + origin, dilation, filter, size);
+    if (inside.begin >= inside.end) continue;
+    used.begin = std::min(used.begin, inside.begin);
+    used.end = std::max(used.end, inside.end);
+  }
+  return used.begin < used.end ? used : CellRange{0, 1};
+}
+
 }  // namespace
 
 DepthwiseMath::DepthwiseMath(const Window& window, int64_t channels)
-    : window_(window), back_(reversed(window)), channels_(channels) {
-  const int64_t pixels = std::max(padded_pixels(window), padded_pixels(back_));
+    : window_(window), channels_(channels) {
+  const Window& w = window;
+  const CellRange ys =
+      cells_used(w.out_h, w.stride_h, w.origin_h, w.dilation_h, w.filter_h, w.in_h);
+  const CellRange xs =
+      cells_used(w.out_w, w.stride_w, w.origin_w, w.dilation_w, w.filter_w, w.in_w);
+  line_cells_ = w.filter_w;
+  first_cell_ = ys.begin * w.filter_w + xs.begin;
+  window_.filter_h = ys.end - ys.begin;
+  window_.filter_w = xs.end - xs.begin;
+  window_.origin_h += ys.begin * w.dilation_h;
+  window_.origin_w += xs.begin * w.dilation_w;
+  back_ = reversed(window_);
+  const int64_t pixels = std::max(padded_pixels(window_), padded_pixels(back_));
   padded_.resize(static_cast<size_t>(pixels * HWY_DYNAMIC_DISPATCH(Lanes)()));
 }
 
-void DepthwiseMath::forward(const float* x, const float* w, float* z) {
-  HWY_DYNAMIC_DISPATCH(Forward)(window_, channels_, x, w, z, padded_.data());
+void DepthwiseMath::forward(const float* x, const RowTransform* pending, const float* w, float* z) {
+  HWY_DYNAMIC_DISPATCH(Forward)
+  (window_, {x, pending, 0, channels_},
+   {w + first_cell_ * channels_, line_cells_ * channels_, channels_}, z, padded_.data());
 }
 
-void DepthwiseMath::weight_gradient(const float* x, const float* dz, float* dw) {
-  HWY_DYNAMIC_DISPATCH(WeightGradient)(window_, channels_, x, dz, dw, padded_.data());
+void DepthwiseMath::weight_gradient(const float* x, const RowTransform* pending, const float* dz,
+                                    float* dw) {
+  HWY_DYNAMIC_DISPATCH(WeightGradient)
+  (window_, {x, pending, 0, channels_}, dz,
+   {dw + first_cell_ * channels_, line_cells_ * channels_, channels_}, padded_.data());
 }
 
 void DepthwiseMath::operand_gradient(const float* dz, const float* w, bool add, float* dx) {
+  const DepthwiseCells<const float> cells{w + first_cell_ * channels_, line_cells_ * channels_,
+                                          channels_};
   if (add || window_.stride_h != 1 || window_.stride_w != 1) {
-    HWY_DYNAMIC_DISPATCH(Scatter)(window_, channels_, dz, w, add, dx, padded_.data());
+    HWY_DYNAMIC_DISPATCH(Scatter)(window_, channels_, dz, cells, add, dx, padded_.data());
     return;
   }
-  const int64_t cells = window_.cells();
-  flipped_.resize(static_cast<size_t>(cells * channels_));
-  for (int64_t i = 0; i < cells; ++i) {
-    std::copy_n(w + i * channels_, channels_, flipped_.data() + (cells - 1 - i) * channels_);
+  const int64_t count = window_.cells();
+  flipped_.resize(static_cast<size_t>(count * channels_));
+  for (int64_t i = 0; i < count; ++i) {
+    const float* from =
+        cells.first + i / window_.filter_w * cells.line + i % window_.filter_w * cells.step;
+    std::copy_n(from, channels_, flipped_.data() + (count - 1 - i) * channels_);
   }
-  HWY_DYNAMIC_DISPATCH(Forward)(back_, channels_, dz, flipped_.data(), dx, padded_.data());
+  HWY_DYNAMIC_DISPATCH(Forward)
+  (back_, {dz, nullptr, 0, channels_}, {flipped_.data(), window_.filter_w * channels_, channels_},
+   dx, padded_.data());
 }
 
 }  // namespace smelt::train

@@ -29,6 +29,10 @@ Epilogue::Epilogue(EpilogueOptions options, int64_t max_tasks)
     p.sum1.assign(channels, 0.0f);
     p.sum2.assign(channels, 0.0f);
   }
+  transform_.low = options_.low;
+  transform_.high = options_.high;
+  if (options_.norm) transform_.factor = factor_.data();
+  if (options_.norm || options_.bias != nullptr) transform_.offset = offset_.data();
 }
 
 void Epilogue::use_running_statistics(size_t c) {
@@ -48,6 +52,11 @@ void Epilogue::begin_forward(const Step& step, const std::vector<int64_t>& rows,
     p.rows = i < rows.size() ? rows[i] : 0;
     std::fill(p.sum1.begin(), p.sum1.end(), 0.0f);
     std::fill(p.sum2.begin(), p.sum2.end(), 0.0f);
+  }
+  if (options_.quant != nullptr) {
+    transform_.step = options_.quant->scale;
+    transform_.quant_low = options_.quant->real_low();
+    transform_.quant_high = options_.quant->real_high();
   }
   for (size_t c = 0; c < factor_.size(); ++c) {
     scale_[c] = weight_scale != nullptr ? weight_scale[c] : 1.0f;
@@ -102,20 +111,8 @@ void Epilogue::end_moments(int64_t first, int64_t count) {
   for (int64_t c = first; c < first + count; ++c) join_moments(static_cast<size_t>(c));
 }
 
-RowTransform Epilogue::transform_at(int64_t first) const {
-  RowTransform t{.low = options_.low, .high = options_.high};
-  if (options_.norm) t.factor = factor_.data() + first;
-  if (options_.norm || options_.bias != nullptr) t.offset = offset_.data() + first;
-  if (options_.quant != nullptr) {
-    t.step = options_.quant->scale;
-    t.quant_low = options_.quant->real_low();
-    t.quant_high = options_.quant->real_high();
-  }
-  return t;
-}
-
 void Epilogue::transform(const Part& part, const RowsView& view, const float* z, float* y) const {
-  transform_rows(view, transform_at(part.first), z, y);
+  transform_rows(view, transform_.from(part.first), z, y, view.stride);
 }
 
 void Epilogue::begin_backward() {
@@ -131,7 +128,7 @@ void Epilogue::add_sums(const Part& part, const RowsView& view, const float* z, 
   GradientSums sums{.shift = mean_.data() + part.first,
                     .du = p.sum1.data() + part.first,
                     .du_z = options_.norm ? p.sum2.data() + part.first : nullptr};
-  add_gradient_sums(view, transform_at(part.first), z, dy, sums);
+  add_gradient_sums(view, transform_.from(part.first), z, dy, sums);
   Clipped& clipped = clipped_[static_cast<size_t>(part.task)];
   clipped.low += sums.clipped_low;
   clipped.high += sums.clipped_high;
@@ -175,7 +172,7 @@ void Epilogue::gradient(const Part& part, const RowsView& view, const float* z, 
       factors.constant = constant_.data() + part.first;
     }
   }
-  gradient_rows(view, transform_at(part.first), factors, z, dy, dz, dz_stride);
+  gradient_rows(view, transform_.from(part.first), factors, z, dy, dz, dz_stride);
 }
 
 void Epilogue::end_backward() {

@@ -64,6 +64,8 @@ class Epilogue {
   /// Of `count` channels, whose moments are complete.
   void end_moments(int64_t first, int64_t count);
   void transform(const Part& part, const RowsView& view, const float* z, float* y) const;
+  /// What `transform` does in this pass, for readers that do it themselves (Value::pending).
+  const RowTransform& row_transform() const { return transform_; }
 
   void begin_backward();
   void add_sums(const Part& part, const RowsView& view, const float* z, const float* dy);
@@ -82,11 +84,11 @@ class Epilogue {
   struct Clipped {
     float low = 0, high = 0;
   };
-  RowTransform transform_at(int64_t first) const;
   void use_running_statistics(size_t c);
   void join_moments(size_t c);
 
   EpilogueOptions options_;
+  RowTransform transform_;
   bool batch_ = false;                         ///< this pass uses the statistics of the batch
   std::vector<float> factor_, offset_;         ///< u = factor * z + offset
   std::vector<float> mean_, inverse_, scale_;  ///< of z; 1 / sqrt(variance + epsilon); of weights

@@ -1,5 +1,6 @@
 #include "smelt/train/blocks/factory.h"
 
+#include <array>
 #include <limits>
 
 #include "smelt/ir/dump.h"
@@ -84,14 +85,55 @@ EpilogueOptions epilogue(const BlockArguments& a, int64_t channels) {
   return options;
 }
 
+/// Zeros that a PAD op puts around the lines and columns of an image, and nothing else.
+std::optional<std::array<int64_t, 4>> image_padding(const Graph& graph, const Op& pad) {
+  const auto amounts = int_constant(graph, pad, 1);
+  if (pad.type != OpType::pad || !amounts || amounts->size() != 8) return {};
+  const std::vector<int64_t>& a = *amounts;
+  if (a[0] != 0 || a[1] != 0 || a[6] != 0 || a[7] != 0) return {};
+  return std::array<int64_t, 4>{a[2], a[3], a[4], a[5]};
+}
+
+/// The window over the tensor in front of the padding.
 template <class Attributes>
-Window window_of(const BlockArguments& a, const Op& op) {
+Window window_of(const Graph& graph, const BlockMatch& match) {
+  const Op& op = graph.op(match.linear);
   const auto operand = [&](TensorId id) {
-    const Tensor& tensor = a.graph.tensor(id);
+    const Tensor& tensor = graph.tensor(id);
     return smelt::Operand{.id = id, .name = tensor.name, .shape = tensor.shape};
   };
-  return conv_window(op.as<Attributes>(), operand(op.input(0)), operand(op.input(1)),
-                     operand(op.output()));
+  Window window = conv_window(op.as<Attributes>(), operand(op.input(0)), operand(op.input(1)),
+                              operand(op.output()));
+  if (!match.pad) return window;
+  const auto padding = *image_padding(graph, graph.op(match.pad));
+  window.origin_h -= static_cast<int32_t>(padding[0]);
+  window.origin_w -= static_cast<int32_t>(padding[2]);
+  window.in_h -= static_cast<int32_t>(padding[0] + padding[1]);
+  window.in_w -= static_cast<int32_t>(padding[2] + padding[3]);
+  return window;
+}
+
+Im2Col conv_shape(const Graph& graph, const BlockMatch& match) {
+  const Op& op = graph.op(match.linear);
+  const Shape& x = graph.tensor(op.input(0)).shape;
+  const Shape& w = graph.tensor(op.input(1)).shape;
+  if (w.rank() != 4 || w[3] < 1 || x[3] % w[3] != 0 || w[0] % (x[3] / w[3]) != 0) {
+    fail(ErrorKind::bad_file, "weights of shape {} do not fit an input of shape {}", to_string(w),
+         to_string(x));
+  }
+  return {.window = window_of<Conv2DAttributes>(graph, match),
+          .batch = x[0],
+          .channels = x[3],
+          .row_channels = w[3]};
+}
+
+Im2Col dense_shape(const Graph& graph, const BlockMatch& match) {
+  const Op& op = graph.op(match.linear);
+  const int32_t depth = graph.tensor(op.input(1)).shape[1];
+  return {.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1},
+          .batch = graph.tensor(op.input(0)).shape.elements() / depth,
+          .channels = depth,
+          .row_channels = depth};
 }
 
 std::unique_ptr<Layer> make_matrix(const BlockArguments& a, Im2Col shape, int64_t groups,
@@ -100,6 +142,7 @@ std::unique_ptr<Layer> make_matrix(const BlockArguments& a, Im2Col shape, int64_
                                                                   .kernel = a.kernel,
                                                                   .shared_kernel = a.shared_kernel,
                                                                   .y = a.y,
+                                                                  .leave_pending = a.leave_pending,
                                                                   .shape = shape,
                                                                   .groups = groups,
                                                                   .epilogue = epilogue(a, channels),
@@ -109,44 +152,41 @@ std::unique_ptr<Layer> make_matrix(const BlockArguments& a, Im2Col shape, int64_
 }
 
 std::unique_ptr<Layer> make_conv(const BlockArguments& a, const Op& op) {
-  const Shape& x = a.graph.tensor(op.input(0)).shape;
+  const Im2Col shape = conv_shape(a.graph, a.match);
   const Shape& w = a.graph.tensor(op.input(1)).shape;
-  if (w.rank() != 4 || w[3] < 1 || x[3] % w[3] != 0 || w[0] % (x[3] / w[3]) != 0) {
-    fail(ErrorKind::bad_file, "weights of shape {} do not fit an input of shape {}", to_string(w),
-         to_string(x));
-  }
-  const Im2Col shape{.window = window_of<Conv2DAttributes>(a, op),
-                     .batch = x[0],
-                     .channels = x[3],
-                     .row_channels = w[3]};
-  return make_matrix(a, shape, x[3] / w[3], w[0]);
+  return make_matrix(a, shape, shape.channels / shape.row_channels, w[0]);
 }
 
 std::unique_ptr<Layer> make_depthwise(const BlockArguments& a, const Op& op) {
   const Shape& x = a.graph.tensor(op.input(0)).shape;
   const Shape& w = a.graph.tensor(op.input(1)).shape;
   return std::make_unique<DepthwiseBlock>(
-      a.name, DepthwiseBlockOptions{.x = a.x,
-                                    .kernel = a.kernel,
-                                    .shared_kernel = a.shared_kernel,
-                                    .y = a.y,
-                                    .window = window_of<DepthwiseConv2DAttributes>(a, op),
-                                    .images = x[0],
-                                    .channels = x[3],
-                                    .multiplier = w[3] / x[3],
-                                    .epilogue = epilogue(a, w[3]),
-                                    .weight_quant = a.weight_quant,
-                                    .max_samples = a.max_samples,
-                                    .threads = a.threads});
+      a.name,
+      DepthwiseBlockOptions{.x = a.x,
+                            .kernel = a.kernel,
+                            .shared_kernel = a.shared_kernel,
+                            .y = a.y,
+                            .leave_pending = a.leave_pending,
+                            .window = window_of<DepthwiseConv2DAttributes>(a.graph, a.match),
+                            .images = x[0],
+                            .channels = x[3],
+                            .multiplier = w[3] / x[3],
+                            .epilogue = epilogue(a, w[3]),
+                            .weight_quant = a.weight_quant,
+                            .max_samples = a.max_samples,
+                            .threads = a.threads});
 }
 
 std::unique_ptr<Layer> make_dense(const BlockArguments& a, const Op& op) {
-  const Shape& w = a.graph.tensor(op.input(1)).shape;
-  const Im2Col shape{.window = {.in_h = 1, .in_w = 1, .out_h = 1, .out_w = 1},
-                     .batch = a.x.size() / w[1],
-                     .channels = w[1],
-                     .row_channels = w[1]};
-  return make_matrix(a, shape, 1, w[0]);
+  return make_matrix(a, dense_shape(a.graph, a.match), 1, a.graph.tensor(op.input(1)).shape[0]);
+}
+
+/// The padding that computes the op's input for nobody else.
+OpId padding_before(const Graph& graph, const Op& op) {
+  if (op.type == OpType::fully_connected) return OpId::none;
+  const OpId producer = graph.producer(op.input(0));
+  if (!producer || sole_reader(graph, op.input(0)) == OpId::none) return OpId::none;
+  return image_padding(graph, graph.op(producer)) ? producer : OpId::none;
 }
 
 }  // namespace
@@ -159,7 +199,7 @@ std::optional<BlockMatch> match_block(const Graph& graph, OpId id,
     return {};
   }
   if (!has_plain_weights(graph, op)) return {};
-  BlockMatch match{.linear = id, .output = op.output()};
+  BlockMatch match{.pad = padding_before(graph, op), .linear = id, .output = op.output()};
   if (fused_activation(op) != Activation::none) return match;
   const auto next = [&]() {
     return is_point(match.output) ? OpId::none : sole_reader(graph, match.output);
@@ -176,6 +216,20 @@ std::optional<BlockMatch> match_block(const Graph& graph, OpId id,
     match.output = graph.op(reader).output();
   }
   return match;
+}
+
+bool reads_pending(const Graph& graph, const BlockMatch& match, int64_t max_samples) {
+  const Op& op = graph.op(match.linear);
+  if (op.type == OpType::depthwise_conv_2d) {
+    return graph.tensor(op.input(0)).shape[3] == graph.tensor(op.input(1)).shape[3];
+  }
+  const Im2Col shape =
+      op.type == OpType::conv_2d ? conv_shape(graph, match) : dense_shape(graph, match);
+  return shape.pointwise() && shape.batch * shape.window.positions() * max_samples >= kManyRows;
+}
+
+bool can_leave_pending(const BlockMatch& match, bool quantized) {
+  return match.norm != OpId::none || quantized;
 }
 
 std::unique_ptr<Layer> make_block(const BlockArguments& arguments) {

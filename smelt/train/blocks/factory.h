@@ -9,9 +9,10 @@
 namespace smelt::train {
 
 /// A linear op (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED) with constant weights and what is
-/// computed together with it: a batch normalization and a clamping activation behind it, each the
-/// only reader of what stands before it.
+/// computed together with it: padding in front, a batch normalization and a clamping activation
+/// behind it, each the only reader of what stands before it.
 struct BlockMatch {
+  OpId pad;  ///< zeros around an image, in front; or none
   OpId linear;
   OpId norm;        ///< or none
   OpId activation;  ///< or none
@@ -21,6 +22,12 @@ struct BlockMatch {
 /// `is_point` says which tensors must stay values of the module.
 std::optional<BlockMatch> match_block(const Graph& graph, OpId op,
                                       const std::function<bool(TensorId)>& is_point);
+
+/// True where the block can read a value whose transform is pending (Value::pending).
+bool reads_pending(const Graph& graph, const BlockMatch& match, int64_t max_samples);
+
+/// True where it can leave its own result so.
+bool can_leave_pending(const BlockMatch& match, bool quantized);
 
 /// What the module gives to a block.
 struct BlockArguments {
@@ -36,6 +43,7 @@ struct BlockArguments {
   Statistic* mean = nullptr;
   Statistic* variance = nullptr;
   Value* y = nullptr;
+  bool leave_pending = false;
   const FakeQuant* quant = nullptr;
   const WeightQuant* weight_quant = nullptr;
   const bool* norms_frozen = nullptr;

@@ -7,8 +7,6 @@ namespace {
 
 /// Values of windows and z that a thread works on at a time: they stay in its second cache.
 constexpr int64_t kBlockValues = 24 * 1024;
-/// Batches of at least this many rows are split by rows, smaller ones by columns.
-constexpr int64_t kManyRows = 1024;
 /// Kernels up to this size get a partial sum of their gradient from each task.
 constexpr int64_t kSmallKernel = 64 * 1024;
 
@@ -27,17 +25,20 @@ MatrixBlock::MatrixBlock(std::string name, MatrixBlockOptions options)
       outputs_(o_.epilogue.channels),
       group_outputs_(outputs_ / o_.groups),
       depth_(o_.kernel->size() / outputs_),
-      rows_per_sample_(o_.shape.batch * o_.shape.window.positions()) {
+      rows_per_sample_(o_.shape.batch * o_.shape.window.positions()),
+      forward_panels_(group_outputs_, depth_),
+      backward_panels_(depth_, group_outputs_) {
+  if (o_.leave_pending) o_.y->pending = &epilogue_.row_transform();
   const int64_t most_rows = rows_per_sample_ * o_.max_samples;
   pointwise_ = o_.groups == 1 && o_.shape.pointwise();
   by_rows_ = most_rows >= kManyRows || o_.groups > 1;
   partial_kernels_ = by_rows_ && o_.kernel->size() <= kSmallKernel;
   block_rows_ = std::clamp<int64_t>(kBlockValues / (depth_ + outputs_) / 6 * 6, 12, 384);
-  for (int64_t g = 0; g < o_.groups; ++g) {
-    packed_.emplace_back(group_outputs_, depth_);
-    packed_back_.emplace_back(depth_, group_outputs_);
+  if (by_rows_) {
+    packed_ = AlignedArray<float>(o_.groups * forward_panels_.packed_size());
+    packed_back_ = AlignedArray<float>(o_.groups * backward_panels_.packed_size());
   }
-  if (epilogue_.keeps_z()) z_.resize(static_cast<size_t>(most_rows * outputs_));
+  if (has_own_z()) z_.resize(static_cast<size_t>(most_rows * outputs_));
   if (!by_rows_ && !pointwise_) {
     windows_.resize(static_cast<size_t>(most_rows * depth_ + kIm2ColSlack));
   }
@@ -48,6 +49,9 @@ MatrixBlock::MatrixBlock(std::string name, MatrixBlockOptions options)
   for (auto& partial : partial_gradients_) partial.resize(static_cast<size_t>(o_.kernel->size()));
   if (o_.shared_kernel) gradient_.resize(static_cast<size_t>(o_.kernel->size()));
   scratch_.resize(static_cast<size_t>(o_.threads));
+  if (by_rows_) return;
+  const int64_t panel = std::max(forward_panels_.panel_size(), backward_panels_.panel_size());
+  for (Scratch& scratch : scratch_) scratch.panel = AlignedArray<float>(panel);
 }
 
 RowRange MatrixBlock::task_rows(const Step& step, int64_t task) const {
@@ -65,6 +69,12 @@ Im2Col MatrixBlock::group_shape(int64_t group) const {
 
 MatrixBlock::Rows MatrixBlock::window_rows(int64_t group, int64_t first, int64_t count,
                                            std::vector<float>& scratch) const {
+  if (pointwise_ && pending() != nullptr) {
+    scratch.resize(static_cast<size_t>(block_rows_ * depth_));
+    transform_rows({count, depth_, depth_}, *pending(), o_.x.data() + first * depth_,
+                   scratch.data(), depth_);
+    return {scratch.data(), depth_};
+  }
   if (pointwise_) return {o_.x.data() + first * depth_, depth_};
   if (!by_rows_) return {windows_.data() + first * depth_, depth_};
   scratch.resize(static_cast<size_t>(block_rows_ * depth_ + kIm2ColSlack));
@@ -72,22 +82,27 @@ MatrixBlock::Rows MatrixBlock::window_rows(int64_t group, int64_t first, int64_t
   return {scratch.data(), depth_};
 }
 
-void MatrixBlock::pack_forward(const Step& step) {
-  weights_.prepare(*step.workers);
-  for (int64_t g = 0; g < o_.groups; ++g) {
-    PackedMatrix& packed = packed_[static_cast<size_t>(g)];
-    const int64_t tasks = std::min(kPartials, packed.panels());
-    const float* w = weights_.data() + g * group_outputs_ * depth_;
-    step.workers->run(tasks, [&](int, int64_t task) {
-      const RowRange panels = rows_of_task(packed.panels(), tasks, task);
-      packed.pack_rows(w, panels.begin, panels.end);
-    });
-  }
+/// All panels, where every task needs them.
+void MatrixBlock::pack(const Step& step, bool backward) {
+  const Panels& panels = backward ? backward_panels_ : forward_panels_;
+  AlignedArray<float>& packed = backward ? packed_back_ : packed_;
+  step.workers->run(o_.groups * panels.count(), [&](int, int64_t task) {
+    const int64_t group = task / panels.count();
+    const int64_t panel = task % panels.count();
+    const float* w = weights_.data() + group * group_outputs_ * depth_;
+    const int64_t k = backward ? group_outputs_ : depth_;
+    float* to = packed.data() + group * panels.packed_size() + panels.column(panel) * k;
+    if (backward) {
+      panels.pack_columns(w, panel, to);
+    } else {
+      panels.pack_rows(w, panel, to);
+    }
+  });
 }
 
 void MatrixBlock::forward(const Step& step) {
-  pack_forward(step);
-  float* z = epilogue_.keeps_z() ? z_.data() : o_.y->data;
+  weights_.prepare(*step.workers);
+  float* z = has_own_z() ? z_.data() : o_.y->data;
   if (by_rows_) {
     forward_by_rows(step, z);
   } else {
@@ -104,6 +119,7 @@ void MatrixBlock::forward_by_rows(const Step& step, float* z) {
   }
   epilogue_.begin_forward(step, counts, weights_.channel_scale());
   const bool moments = epilogue_.needs_moments();
+  pack(step, false);
   step.workers->run(tasks, [&](int worker, int64_t task) {
     std::vector<float>& scratch = scratch_[static_cast<size_t>(worker)].windows;
     const RowRange range = task_rows(step, task);
@@ -113,11 +129,12 @@ void MatrixBlock::forward_by_rows(const Step& step, float* z) {
       float* to = z + first * outputs_;
       for (int64_t g = 0; g < o_.groups; ++g) {
         const Rows x = window_rows(g, first, block.rows, scratch);
-        const PackedMatrix& packed = packed_[static_cast<size_t>(g)];
-        packed.multiply(x.data, x.stride, block.rows, 0, packed.panels(), to + g * group_outputs_,
-                        outputs_);
+        forward_panels_.multiply(packed_.data() + g * forward_panels_.packed_size(), 0,
+                                 forward_panels_.count(), x.data, x.stride, block.rows,
+                                 to + g * group_outputs_, outputs_);
       }
       if (!moments) {
+        if (o_.leave_pending) continue;
         epilogue_.transform(part, block, to, o_.y->data + first * outputs_);
         continue;
       }
@@ -127,6 +144,7 @@ void MatrixBlock::forward_by_rows(const Step& step, float* z) {
   });
   if (!moments) return;
   epilogue_.end_moments(0, outputs_);
+  if (o_.leave_pending) return;
   step.workers->run(tasks, [&](int, int64_t task) {
     const RowRange range = task_rows(step, task);
     epilogue_.transform({}, view(range.end - range.begin, outputs_), z + range.begin * outputs_,
@@ -150,22 +168,25 @@ void MatrixBlock::copy_windows(const Step& step) {
 void MatrixBlock::forward_by_columns(const Step& step, float* z) {
   copy_windows(step);
   epilogue_.begin_forward(step, {rows(step)}, weights_.channel_scale());
-  const PackedMatrix& packed = packed_[0];
-  const int64_t tasks = std::min(kPartials, packed.panels());
-  step.workers->run(tasks, [&](int, int64_t task) {
-    const RowRange panels = rows_of_task(packed.panels(), tasks, task);
-    const int64_t first = packed.column(panels.begin);
-    const RowsView all = view(rows(step), packed.column(panels.end) - first);
+  const int64_t tasks = std::min(kPartials, forward_panels_.count());
+  step.workers->run(tasks, [&](int worker, int64_t task) {
+    Scratch& scratch = scratch_[static_cast<size_t>(worker)];
+    const RowRange panels = rows_of_task(forward_panels_.count(), tasks, task);
+    const int64_t first = forward_panels_.column(panels.begin);
+    const RowsView all = view(rows(step), forward_panels_.column(panels.end) - first);
     const Part part{.task = task, .partial = 0, .first = first};
-    std::vector<float> none;
-    const Rows x = window_rows(0, 0, all.rows, none);
-    packed.multiply(x.data, x.stride, all.rows, panels.begin, panels.end, z, outputs_);
+    const Rows x = window_rows(0, 0, all.rows, scratch.windows);
+    for (int64_t p = panels.begin; p < panels.end; ++p) {
+      forward_panels_.pack_rows(weights_.data(), p, scratch.panel.data());
+      forward_panels_.multiply(scratch.panel.data(), p, p + 1, x.data, x.stride, all.rows, z,
+                               outputs_);
+    }
     if (epilogue_.needs_moments()) {
       epilogue_.start_moments(part, all, z + first);
       epilogue_.add_moments(part, all, z + first);
       epilogue_.end_moments(first, all.channels);
     }
-    epilogue_.transform(part, all, z + first, o_.y->data + first);
+    if (!o_.leave_pending) epilogue_.transform(part, all, z + first, o_.y->data + first);
   });
 }
 

@@ -8,12 +8,16 @@
 
 namespace smelt::train {
 
+/// Batches of at least this many rows are split by rows, smaller ones by columns.
+constexpr int64_t kManyRows = 1024;
+
 struct MatrixBlockOptions {
   Operand x;
   Parameter* kernel = nullptr;  ///< [O,kh,kw,C/groups] or [O,K]
   bool shared_kernel = false;   ///< other layers add to its gradient, too
   Value* y = nullptr;
-  Im2Col shape;  ///< of one sample; batch is that of a sample's leading axis
+  bool leave_pending = false;  ///< y's readers do what stands in its `pending`
+  Im2Col shape;                ///< of one sample; batch is that of a sample's leading axis
   int64_t groups = 1;
   EpilogueOptions epilogue;
   const WeightQuant* weight_quant = nullptr;
@@ -37,6 +41,7 @@ class MatrixBlock : public Layer {
  private:
   struct Scratch {
     std::vector<float> windows, dz, dx;
+    AlignedArray<float> panel;  ///< where split by columns
   };
   struct Rows {
     const float* data;
@@ -51,23 +56,27 @@ class MatrixBlock : public Layer {
   /// Rows [first, first + count) of the windows of a group: x itself, or copied into scratch.
   Rows window_rows(int64_t group, int64_t first, int64_t count, std::vector<float>& scratch) const;
 
-  void pack_forward(const Step& step);
+  void pack(const Step& step, bool backward);
   void forward_by_rows(const Step& step, float* z);
   void forward_by_columns(const Step& step, float* z);
   void copy_windows(const Step& step);
 
-  void pack_backward(const Step& step);
   void sums_by_rows(const Step& step);
   void gradients_by_rows(const Step& step);
   void operand_rows(int64_t first, int64_t count, const float* dz, std::vector<float>& scratch);
-  void weight_rows(int64_t first, int64_t count, const float* dz, Scratch& scratch, float* to);
+  void weight_rows(int64_t first, int64_t count, const float* dz, Scratch& scratch, bool add,
+                   float* to);
   void dz_by_columns(const Step& step);
   void operand_by_columns(const Step& step);
   void weights_by_channels(const Step& step);
   void join_partial_gradients(const Step& step);
   void finish_weight_gradient(int64_t first, int64_t last);
 
-  const float* z() const { return epilogue_.keeps_z() ? z_.data() : o_.y->data; }
+  const RowTransform* pending() const {
+    return o_.x.value != nullptr ? o_.x.value->pending : nullptr;
+  }
+  bool has_own_z() const { return epilogue_.keeps_z() && o_.y->pending == nullptr; }
+  const float* z() const { return has_own_z() ? z_.data() : o_.y->data; }
   bool wants_weight_gradient() const { return !o_.kernel->grad.empty(); }
   float* weight_gradient() { return o_.shared_kernel ? gradient_.data() : o_.kernel->grad.data(); }
 
@@ -77,7 +86,8 @@ class MatrixBlock : public Layer {
   int64_t outputs_, group_outputs_, depth_, rows_per_sample_;
   bool by_rows_, pointwise_, partial_kernels_;
   int64_t block_rows_;
-  std::vector<PackedMatrix> packed_, packed_back_;  ///< per group
+  Panels forward_panels_, backward_panels_;  ///< of one group
+  AlignedArray<float> packed_, packed_back_;  ///< all groups, where split by rows
   std::vector<float> z_, gradient_;
   std::vector<float> windows_, dwindows_;  ///< of the whole batch, where split by columns
   std::vector<std::vector<float>> partial_gradients_;

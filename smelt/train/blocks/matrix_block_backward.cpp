@@ -33,29 +33,15 @@ void MatrixBlock::backward(const Step& step) {
   epilogue_.begin_backward();
   if (by_rows_) {
     sums_by_rows(step);
-    pack_backward(step);
+    if (o_.x.needs_grad()) pack(step, true);
     gradients_by_rows(step);
     if (partial_kernels_) join_partial_gradients(step);
   } else {
     dz_by_columns(step);
-    pack_backward(step);
     operand_by_columns(step);
   }
   epilogue_.end_backward();
   if (!partial_kernels_) weights_by_channels(step);
-}
-
-void MatrixBlock::pack_backward(const Step& step) {
-  if (!o_.x.needs_grad()) return;
-  for (int64_t g = 0; g < o_.groups; ++g) {
-    PackedMatrix& packed = packed_back_[static_cast<size_t>(g)];
-    const int64_t tasks = std::min(kPartials, packed.panels());
-    const float* w = weights_.data() + g * group_outputs_ * depth_;
-    step.workers->run(tasks, [&](int, int64_t task) {
-      const RowRange panels = rows_of_task(packed.panels(), tasks, task);
-      packed.pack_columns(w, panels.begin, panels.end);
-    });
-  }
 }
 
 void MatrixBlock::sums_by_rows(const Step& step) {
@@ -75,25 +61,25 @@ void MatrixBlock::operand_rows(int64_t first, int64_t count, const float* dz,
                                std::vector<float>& scratch) {
   float* dx = o_.x.grad();
   if (pointwise_ && !o_.x.accumulate) {
-    packed_back_[0].multiply(dz, outputs_, count, 0, packed_back_[0].panels(), dx + first * depth_,
-                             depth_);
+    backward_panels_.multiply(packed_back_.data(), 0, backward_panels_.count(), dz, outputs_, count,
+                              dx + first * depth_, depth_);
     return;
   }
   scratch.resize(static_cast<size_t>(block_rows_ * depth_));
   for (int64_t g = 0; g < o_.groups; ++g) {
-    const PackedMatrix& packed = packed_back_[static_cast<size_t>(g)];
-    packed.multiply(dz + g * group_outputs_, outputs_, count, 0, packed.panels(), scratch.data(),
-                    depth_);
+    backward_panels_.multiply(packed_back_.data() + g * backward_panels_.packed_size(), 0,
+                              backward_panels_.count(), dz + g * group_outputs_, outputs_, count,
+                              scratch.data(), depth_);
     add_windows(group_shape(g), scratch.data(), first, count, dx);
   }
 }
 
 void MatrixBlock::weight_rows(int64_t first, int64_t count, const float* dz, Scratch& scratch,
-                              float* to) {
+                              bool add, float* to) {
   for (int64_t g = 0; g < o_.groups; ++g) {
     const Rows x = window_rows(g, first, count, scratch.windows);
-    add_outer_products(count, dz + g * group_outputs_, outputs_, group_outputs_, x.data, x.stride,
-                       depth_, to + g * group_outputs_ * depth_, depth_);
+    outer_products(count, {dz + g * group_outputs_, outputs_, group_outputs_},
+                   {x.data, x.stride, depth_}, add, to + g * group_outputs_ * depth_, depth_);
   }
 }
 
@@ -104,9 +90,7 @@ void MatrixBlock::gradients_by_rows(const Step& step) {
     const RowRange range = task_rows(step, task);
     float* partial = nullptr;
     if (partial_kernels_) {
-      std::vector<float>& mine = partial_gradients_[static_cast<size_t>(task)];
-      std::fill(mine.begin(), mine.end(), 0.0f);
-      partial = mine.data();
+      partial = partial_gradients_[static_cast<size_t>(task)].data();
       scratch.dz.resize(static_cast<size_t>(block_rows_ * outputs_));
     }
     if (to_operand && !pointwise_ && !o_.x.accumulate) {
@@ -121,7 +105,7 @@ void MatrixBlock::gradients_by_rows(const Step& step) {
       epilogue_.gradient({}, view(count, outputs_), z() + first * outputs_, dy, dz, outputs_);
       if (to_operand) operand_rows(first, count, dz, scratch.dx);
       if (partial != nullptr && wants_weight_gradient()) {
-        weight_rows(first, count, dz, scratch, partial);
+        weight_rows(first, count, dz, scratch, first > range.begin, partial);
       }
     }
   });
@@ -152,12 +136,11 @@ void MatrixBlock::finish_weight_gradient(int64_t first, int64_t last) {
 
 /// dz takes the place of dy.
 void MatrixBlock::dz_by_columns(const Step& step) {
-  const PackedMatrix& packed = packed_[0];
-  const int64_t tasks = std::min(kPartials, packed.panels());
+  const int64_t tasks = std::min(kPartials, forward_panels_.count());
   step.workers->run(tasks, [&](int, int64_t task) {
-    const RowRange panels = rows_of_task(packed.panels(), tasks, task);
-    const int64_t first = packed.column(panels.begin);
-    const RowsView all = view(rows(step), packed.column(panels.end) - first);
+    const RowRange panels = rows_of_task(forward_panels_.count(), tasks, task);
+    const int64_t first = forward_panels_.column(panels.begin);
+    const RowsView all = view(rows(step), forward_panels_.column(panels.end) - first);
     const Part part{.task = task, .partial = 0, .first = first};
     float* dy = o_.y->grad + first;
     epilogue_.add_sums(part, all, z() + first, dy);
@@ -168,13 +151,17 @@ void MatrixBlock::dz_by_columns(const Step& step) {
 
 void MatrixBlock::operand_by_columns(const Step& step) {
   if (!o_.x.needs_grad()) return;
-  const PackedMatrix& packed = packed_back_[0];
-  const int64_t tasks = std::min(kPartials, packed.panels());
+  const int64_t tasks = std::min(kPartials, backward_panels_.count());
   const bool direct = pointwise_ && !o_.x.accumulate;
   float* to = direct ? o_.x.grad() : dwindows_.data();
-  step.workers->run(tasks, [&](int, int64_t task) {
-    const RowRange panels = rows_of_task(packed.panels(), tasks, task);
-    packed.multiply(o_.y->grad, outputs_, rows(step), panels.begin, panels.end, to, depth_);
+  step.workers->run(tasks, [&](int worker, int64_t task) {
+    AlignedArray<float>& panel = scratch_[static_cast<size_t>(worker)].panel;
+    const RowRange panels = rows_of_task(backward_panels_.count(), tasks, task);
+    for (int64_t p = panels.begin; p < panels.end; ++p) {
+      backward_panels_.pack_columns(weights_.data(), p, panel.data());
+      backward_panels_.multiply(panel.data(), p, p + 1, o_.y->grad, outputs_, rows(step), to,
+                                depth_);
+    }
   });
   if (direct) return;
   step.workers->run(row_tasks(step), [&](int, int64_t task) {
@@ -196,7 +183,6 @@ void MatrixBlock::weights_by_channels(const Step& step) {
   step.workers->run(tasks, [&](int worker, int64_t task) {
     const RowRange channels = rows_of_task(outputs_, tasks, task);
     float* to = weight_gradient();
-    std::fill(to + channels.begin * depth_, to + channels.end * depth_, 0.0f);
     for (int64_t first = 0; first < rows(step); first += block_rows_) {
       const int64_t count = std::min(block_rows_, rows(step) - first);
       const float* dz = o_.y->grad + first * outputs_;
@@ -204,8 +190,8 @@ void MatrixBlock::weights_by_channels(const Step& step) {
         const int64_t begin = std::max(channels.begin, g * group_outputs_);
         const int64_t end = std::min(channels.end, (g + 1) * group_outputs_);
         const Rows x = window_rows(g, first, count, scratch_[static_cast<size_t>(worker)].windows);
-        add_outer_products(count, dz + begin, outputs_, end - begin, x.data, x.stride, depth_,
-                           to + begin * depth_, depth_);
+        outer_products(count, {dz + begin, outputs_, end - begin}, {x.data, x.stride, depth_},
+                       first > 0, to + begin * depth_, depth_);
       }
     }
     finish_weight_gradient(channels.begin, channels.end);

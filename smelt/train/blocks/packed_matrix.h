@@ -1,38 +1,41 @@
 #pragma once
 
+#include <vector>
+
 #include "smelt/kernels/gemm.h"
-#include "smelt/train/workers.h"
 
 namespace smelt::train {
 
-/// The right side of products y[M,N] = x[M,K] * b[K,N], packed anew in every step.
-class PackedMatrix {
+/// The columns of a product y[M,N] = x[M,K] * b[K,N] in panels as the matrix kernel reads them.
+class Panels {
  public:
-  PackedMatrix() = default;
-  PackedMatrix(int64_t n, int64_t k);
+  Panels(int64_t n, int64_t k);
 
-  /// Groups of columns that are packed and multiplied as one.
-  int64_t panels() const { return (n_ + width_ - 1) / width_; }
+  int64_t count() const { return (n_ + width_ - 1) / width_; }
   /// The first column of a panel; N behind the last one.
   int64_t column(int64_t panel) const { return std::min(panel * width_, n_); }
+  /// Values of all packed panels; panel p starts at column(p) * K.
+  int64_t packed_size() const { return round_up(n_, lanes_) * k_; }
+  /// Values of one panel.
+  int64_t panel_size() const { return width_ * k_; }
 
-  /// From b stored as [N,K] (weights in a forward pass), panels [first, last).
-  void pack_rows(const float* b, int64_t first, int64_t last);
-  /// From b stored as [K,N] (weights in a backward pass).
-  void pack_columns(const float* b, int64_t first, int64_t last);
+  /// Packs one panel from b stored as [N,K] (weights in a forward pass).
+  void pack_rows(const float* b, int64_t panel, float* to) const;
+  /// The same from b stored as [K,N] (weights in a backward pass).
+  void pack_columns(const float* b, int64_t panel, float* to) const;
 
-  /// Columns of panels [first, last) of `m` rows; x is a matrix with rows ldx values apart. y is
-  /// column 0 of the first row.
-  void multiply(const float* x, int64_t ldx, int64_t m, int64_t first, int64_t last, float* y,
-                int64_t ldy) const;
+  /// Columns of panels [first, last), which are packed one behind the other, for `m` rows of x,
+  /// ldx values apart. y is column 0 of the first row.
+  void multiply(const float* packed, int64_t first, int64_t last, const float* x, int64_t ldx,
+                int64_t m, float* y, int64_t ldy) const;
 
  private:
-  /// Calls visit(first column, columns with room, where they are packed) for each panel.
-  template <class Visit>
-  void for_each_panel(int64_t first, int64_t last, Visit&& visit);
+  /// Columns that a panel has room for.
+  int64_t room(int64_t panel) const {
+    return std::min(width_, round_up(n_, lanes_) - panel * width_);
+  }
 
-  int64_t n_ = 0, k_ = 0, lanes_ = 1, width_ = 1;
-  AlignedArray<float> values_;
+  int64_t n_, k_, lanes_, width_;
 };
 
 }  // namespace smelt::train

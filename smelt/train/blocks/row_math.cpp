@@ -4,6 +4,7 @@
 // The line above includes this file once per instruction set.
 #include "hwy/highway.h"
 #include "smelt/train/blocks/row_math.h"
+#include "smelt/train/blocks/row_transform-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace smelt::train {
@@ -73,26 +74,12 @@ void AddMoments(const RowsView& view, const float* z, const float* shift, float*
   });
 }
 
-/// u of one vector.
-template <class D>
-HWY_INLINE hn::Vec<D> Affine(D d, const RowTransform& t, hn::Vec<D> z, int64_t c) {
-  if (t.factor == nullptr) return t.offset == nullptr ? z : hn::Add(z, hn::LoadU(d, t.offset + c));
-  return hn::MulAdd(z, hn::LoadU(d, t.factor + c), hn::LoadU(d, t.offset + c));
-}
-
-void TransformRows(const RowsView& view, const RowTransform& t, const float* z, float* y) {
-  const bool round = t.step > 0;
-  const float inverse = round ? 1.0f / t.step : 0.0f;
-  const float low = round ? t.pass_low() : t.low;
-  const float high = round ? t.pass_high() : t.high;
-  for (int64_t r = 0; r < view.rows; ++r, z += view.stride, y += view.stride) {
+void TransformRows(const RowsView& view, const RowTransform& t, const float* z, float* y,
+                   int64_t y_stride) {
+  const Clamping clamping(t);
+  for (int64_t r = 0; r < view.rows; ++r, z += view.stride, y += y_stride) {
     ForEachVector(view.channels, [&](auto d, int64_t c) {
-      auto u = Affine(d, t, hn::LoadU(d, z + c), c);
-      u = hn::Min(hn::Max(u, hn::Set(d, low)), hn::Set(d, high));
-      if (round) {
-        u = hn::Mul(hn::Round(hn::Mul(u, hn::Set(d, inverse))), hn::Set(d, t.step));
-      }
-      hn::StoreU(u, d, y + c);
+      hn::StoreU(Clamped(d, clamping, Affine(d, t, hn::LoadU(d, z + c), c)), d, y + c);
     });
   }
 }
@@ -178,8 +165,8 @@ void GradientRows(const RowsView& view, const RowTransform& t, const GradientFac
 /// A tile of R rows of c and V vectors of its columns, the last one of `tail` values.
 template <int R, int V>
 HWY_NOINLINE void OuterTile(int64_t rows, const float* HWY_RESTRICT a, int64_t lda,
-                            const float* HWY_RESTRICT b, int64_t ldb, float* HWY_RESTRICT c,
-                            int64_t ldc, int64_t tail) {
+                            const float* HWY_RESTRICT b, int64_t ldb, bool add,
+                            float* HWY_RESTRICT c, int64_t ldc, int64_t tail) {
   const Wide d;
   using Vec = hn::Vec<Wide>;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -211,33 +198,78 @@ HWY_NOINLINE void OuterTile(int64_t rows, const float* HWY_RESTRICT a, int64_t l
     for (int v = 0; v < V; ++v) {
       float* to = c + r * ldc + v * lanes;
       if (v < V - 1 || whole) {
-        hn::StoreU(hn::Add(hn::LoadU(d, to), sum[r][v]), d, to);
+        hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
       } else {
-        hn::BlendedStore(hn::Add(hn::MaskedLoad(mask, d, to), sum[r][v]), mask, d, to);
+        if (add) sum[r][v] = hn::Add(hn::MaskedLoad(mask, d, to), sum[r][v]);
+        hn::BlendedStore(sum[r][v], mask, d, to);
       }
     }
   }
 }
 
 template <int R>
-HWY_INLINE void OuterRows(int64_t rows, const float* a, int64_t lda, const float* b, int64_t ldb,
-                          int64_t k, float* c, int64_t ldc) {
+HWY_INLINE void OuterRows(int64_t rows, const float* a, int64_t lda, const MatrixView& b, bool add,
+                          float* c, int64_t ldc) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(Wide()));
   int64_t column = 0;
-  for (; k - column > lanes; column += 2 * lanes) {
-    const int64_t tail = HWY_MIN(k - column - lanes, lanes);
-    OuterTile<R, 2>(rows, a, lda, b + column, ldb, c + column, ldc, tail);
+  for (; b.columns - column > lanes; column += 2 * lanes) {
+    const int64_t tail = HWY_MIN(b.columns - column - lanes, lanes);
+    OuterTile<R, 2>(rows, a, lda, b.data + column, b.stride, add, c + column, ldc, tail);
   }
-  if (column < k) OuterTile<R, 1>(rows, a, lda, b + column, ldb, c + column, ldc, k - column);
+  if (column < b.columns) {
+    OuterTile<R, 1>(rows, a, lda, b.data + column, b.stride, add, c + column, ldc,
+                    b.columns - column);
+  }
 }
 
-void AddOuterProducts(int64_t rows, const float* a, int64_t lda, int64_t n, const float* b,
-                      int64_t ldb, int64_t k, float* c, int64_t ldc) {
+void OuterProducts(int64_t rows, const MatrixView& a, const MatrixView& b, bool add, float* c,
+                   int64_t ldc) {
   int64_t i = 0;
-  for (; i + 6 <= n; i += 6) OuterRows<6>(rows, a + i, lda, b, ldb, k, c + i * ldc, ldc);
-  for (; i + 4 <= n; i += 4) OuterRows<4>(rows, a + i, lda, b, ldb, k, c + i * ldc, ldc);
-  for (; i + 2 <= n; i += 2) OuterRows<2>(rows, a + i, lda, b, ldb, k, c + i * ldc, ldc);
-  if (i < n) OuterRows<1>(rows, a + i, lda, b, ldb, k, c + i * ldc, ldc);
+  const auto rows_of_c = [&](auto count) {
+    constexpr int kRows = decltype(count)::value;
+    for (; i + kRows <= a.columns; i += kRows) {
+      OuterRows<kRows>(rows, a.data + i, a.stride, b, add, c + i * ldc, ldc);
+    }
+  };
+  rows_of_c(std::integral_constant<int, 6>());
+  rows_of_c(std::integral_constant<int, 4>());
+  rows_of_c(std::integral_constant<int, 2>());
+  rows_of_c(std::integral_constant<int, 1>());
+}
+
+/// Blocks of 4x4 where there are vectors; what is left over one by one.
+void Transpose(int64_t rows, int64_t columns, const float* HWY_RESTRICT from, int64_t from_stride,
+               float* HWY_RESTRICT to, int64_t to_stride) {
+#if HWY_TARGET == HWY_SCALAR
+  const int64_t whole_rows = 0;
+  const int64_t whole_columns = 0;
+#else
+  const hn::FixedTag<float, 4> d;
+  const int64_t whole_rows = rows / 4 * 4;
+  const int64_t whole_columns = columns / 4 * 4;
+  for (int64_t k = 0; k < whole_columns; k += 4) {
+    for (int64_t i = 0; i < whole_rows; i += 4) {
+      const float* p = from + i * from_stride + k;
+      const auto r0 = hn::LoadU(d, p);
+      const auto r1 = hn::LoadU(d, p + from_stride);
+      const auto r2 = hn::LoadU(d, p + 2 * from_stride);
+      const auto r3 = hn::LoadU(d, p + 3 * from_stride);
+      const auto low01 = hn::InterleaveLower(d, r0, r1);
+      const auto low23 = hn::InterleaveLower(d, r2, r3);
+      const auto high01 = hn::InterleaveUpper(d, r0, r1);
+      const auto high23 = hn::InterleaveUpper(d, r2, r3);
+      float* q = to + k * to_stride + i;
+      hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, q);
+      hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, q + to_stride);
+      hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, q + 2 * to_stride);
+      hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, q + 3 * to_stride);
+    }
+  }
+#endif
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t first = i < whole_rows ? whole_columns : 0;
+    for (int64_t k = first; k < columns; ++k) to[k * to_stride + i] = from[i * from_stride + k];
+  }
 }
 
 void AddValues(const float* HWY_RESTRICT from, float* HWY_RESTRICT to, int64_t count) {
@@ -256,7 +288,8 @@ HWY_EXPORT(AddMoments);
 HWY_EXPORT(TransformRows);
 HWY_EXPORT(AddGradientSums);
 HWY_EXPORT(GradientRows);
-HWY_EXPORT(AddOuterProducts);
+HWY_EXPORT(OuterProducts);
+HWY_EXPORT(Transpose);
 HWY_EXPORT(AddValues);
 
 void add_moments(const RowsView& view, const float* z, const float* shift, float* sum1,
@@ -264,8 +297,9 @@ void add_moments(const RowsView& view, const float* z, const float* shift, float
   HWY_DYNAMIC_DISPATCH(AddMoments)(view, z, shift, sum1, sum2);
 }
 
-void transform_rows(const RowsView& view, const RowTransform& transform, const float* z, float* y) {
-  HWY_DYNAMIC_DISPATCH(TransformRows)(view, transform, z, y);
+void transform_rows(const RowsView& view, const RowTransform& transform, const float* z, float* y,
+                    int64_t y_stride) {
+  HWY_DYNAMIC_DISPATCH(TransformRows)(view, transform, z, y, y_stride);
 }
 
 void add_gradient_sums(const RowsView& view, const RowTransform& transform, const float* z,
@@ -279,9 +313,14 @@ void gradient_rows(const RowsView& view, const RowTransform& transform,
   HWY_DYNAMIC_DISPATCH(GradientRows)(view, transform, factors, z, dy, dz, dz_stride);
 }
 
-void add_outer_products(int64_t rows, const float* a, int64_t lda, int64_t n, const float* b,
-                        int64_t ldb, int64_t k, float* c, int64_t ldc) {
-  HWY_DYNAMIC_DISPATCH(AddOuterProducts)(rows, a, lda, n, b, ldb, k, c, ldc);
+void outer_products(int64_t rows, const MatrixView& a, const MatrixView& b, bool add, float* c,
+                    int64_t ldc) {
+  HWY_DYNAMIC_DISPATCH(OuterProducts)(rows, a, b, add, c, ldc);
+}
+
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_stride, float* to,
+               int64_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(Transpose)(rows, columns, from, from_stride, to, to_stride);
 }
 
 void add_values(const float* from, float* to, int64_t count) {
