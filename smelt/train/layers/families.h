@@ -30,6 +30,10 @@ std::unique_ptr<Layer> make_identity(LayerArguments arguments);
 std::unique_ptr<Layer> make_cast(LayerArguments arguments);
 /// DROPOUT.
 std::unique_ptr<Layer> make_dropout(LayerArguments arguments);
+/// RECURRENT.
+std::unique_ptr<Layer> make_recurrent(LayerArguments arguments);
+/// UNIDIRECTIONAL_SEQUENCE_LSTM without projection, peepholes and normalization.
+std::unique_ptr<Layer> make_sequence_lstm(LayerArguments arguments);
 /// Any op with a kernel, where no gradient has to pass it; otherwise unsupported.
 std::unique_ptr<Layer> make_forward_only(LayerArguments arguments);
 

@@ -97,6 +97,11 @@ class OneOpRun {
       if (op_.slots_[i].tensor == slot.tensor) return operands.push_back(operands[i]);
     }
     const Tensor& tensor = op_.graph_.tensor(slot.tensor);
+    // As the module does it: what layers read from the graph themselves is left out.
+    if (!slot.is_value && (!tensor.is_constant || tensor.type != DataType::float32)) {
+      operands.emplace_back();
+      return;
+    }
     const int64_t size = tensor.shape.elements();
     if (!slot.is_value) {
       Parameter& parameter = parameters_.emplace_back();
@@ -325,6 +330,14 @@ OneOp& OneOp::indices(Shape shape, std::vector<int32_t> values) {
 }
 
 OneOp& OneOp::absent() { return add({}); }
+
+OneOp& OneOp::variable(Shape shape) {
+  const TensorId id = graph_.add_tensor({.name = "v" + std::to_string(slots_.size()),
+                                         .shape = std::move(shape),
+                                         .is_variable = true});
+  return add({.tensor = id});
+}
+
 OneOp& OneOp::again(size_t operand) { return add(slots_.at(operand)); }
 
 OneOp& OneOp::results(size_t count, DataType type) {

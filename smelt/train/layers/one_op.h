@@ -37,6 +37,8 @@ class OneOp {
   OneOp& indices(std::vector<int32_t> values);
   OneOp& indices(Shape shape, std::vector<int32_t> values);
   OneOp& absent();
+  /// A state that starts with zeros.
+  OneOp& variable(Shape shape);
   /// The operand that was given at a position before.
   OneOp& again(size_t operand);
   /// How many results the op has, and their type.

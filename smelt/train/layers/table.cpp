@@ -122,6 +122,8 @@ constexpr Row kRows[] = {
     {OpType::dequantize, move<make_cast>},
     {OpType::cast, move<make_cast>},
     {OpType::dropout, make<make_dropout>},
+    {OpType::recurrent, make<make_recurrent>},
+    {OpType::unidirectional_sequence_lstm, make<make_sequence_lstm>},
 };
 
 constexpr std::array<LayerFactory, kOpTypeCount> make_table() {
