@@ -184,22 +184,33 @@ void compare_with_interpreter(const Graph& graph, const std::vector<TensorId>& i
   }
 }
 
+/// (loss(x + step) - loss(x - step)) / (2 step) for one value.
+double difference(OneOpRun& run, float& x, float step) {
+  const float value = x;
+  x = value + step;
+  const double above = static_cast<double>(x);
+  run.forward();
+  const double high = run.loss();
+  x = value - step;
+  const double below = static_cast<double>(x);
+  run.forward();
+  x = value;
+  return (high - run.loss()) / (above - below);
+}
+
 void compare_with_differences(OneOpRun& run, size_t operand) {
   const std::vector<float> gradient = run.gradient(operand);
-  float* values = run.values(operand);
   for (size_t i = 0; i < gradient.size(); ++i) {
-    const float value = values[i];
-    values[i] = value + kStep;
-    const double above = static_cast<double>(values[i]);
-    run.forward();
-    const double high = run.loss();
-    values[i] = value - kStep;
-    const double below = static_cast<double>(values[i]);
-    run.forward();
-    const double slope = (high - run.loss()) / (above - below);
-    values[i] = value;
-    ASSERT_NEAR(static_cast<double>(gradient[i]), slope, 2e-3 * (1 + std::abs(slope)))
-        << "gradient of operand " << operand << " at " << i;
+    float& x = run.values(operand)[i];
+    const auto wanted = static_cast<double>(gradient[i]);
+    const auto fits = [&](double slope) {
+      return std::abs(wanted - slope) <= 2e-3 * (1 + std::abs(slope));
+    };
+    // Where a kink lies inside of the step, a shorter one may miss it.
+    double slope = difference(run, x, kStep);
+    if (!fits(slope)) slope = difference(run, x, kStep / 8);
+    ASSERT_TRUE(fits(slope)) << "operand " << operand << " at " << i << ": gradient " << wanted
+                             << ", differences " << slope;
   }
   run.forward();
 }
@@ -375,6 +386,8 @@ std::vector<float> OneOp::draw(const Slot& slot, int64_t count) {
 void OneOp::build() {
   if (built_) return;
   built_ = true;
+  // Importers give all eight, and the kernel counts on it.
+  while (op_.type == OpType::recurrent && slots_.size() < 8) absent();
   for (size_t i = 0; i < results_; ++i) {
     op_.outputs.push_back(
         graph_.add_tensor({.name = "y" + std::to_string(i), .type = result_type_}));

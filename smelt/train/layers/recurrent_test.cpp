@@ -120,7 +120,7 @@ TEST(RecurrentLayer, TrainsTheLstmOfTfliteFiles) {
   sequence_lstm(a, {1, kTime, kInputs}, 91).check();
   a.cell_clip = 0.3f;
   sequence_lstm(a, {1, kTime, kInputs}, 92).check();
-  a.time_major = true;
+  a = {.activation = Activation::relu, .time_major = true};
   sequence_lstm(a, {kTime, 1, kInputs}, 93).check();
 }
 
