@@ -26,7 +26,10 @@ std::vector<float> filled(int64_t count, float value) {
 class OneOpRun {
  public:
   OneOpRun(OneOp& op, uint64_t seed) : op_(op), random_(seed) {
-    for (const OneOp::Slot& slot : op.slots_) make_operand(slot);
+    for (const OneOp::Slot& slot : op.slots_) {
+      make_operand(slot);
+      statistics_.push_back(slot.is_statistic ? make_statistic(slot) : nullptr);
+    }
     for (const TensorId id : op.op_.outputs) make_result(id);
   }
 
@@ -35,6 +38,7 @@ class OneOpRun {
                         .op = op_.op_,
                         .name = "the op",
                         .inputs = {},
+                        .statistics = statistics_,
                         .outputs = {},
                         .max_samples = kMaxSamples,
                         .threads = 3};
@@ -45,9 +49,9 @@ class OneOpRun {
     layer = factory(std::move(args));
   }
 
-  void forward(int threads = 1) {
+  void forward(int threads = 1, bool training = true) {
     Workers workers(threads);
-    layer->forward({.samples = kSamples, .seed = 7, .workers = &workers});
+    layer->forward({.samples = kSamples, .training = training, .seed = 7, .workers = &workers});
   }
   void backward(int threads = 1) {
     Workers workers(threads);
@@ -98,7 +102,8 @@ class OneOpRun {
     }
     const Tensor& tensor = op_.graph_.tensor(slot.tensor);
     // As the module does it: what layers read from the graph themselves is left out.
-    if (!slot.is_value && (!tensor.is_constant || tensor.type != DataType::float32)) {
+    if (!slot.is_value &&
+        (slot.is_statistic || !tensor.is_constant || tensor.type != DataType::float32)) {
       operands.emplace_back();
       return;
     }
@@ -129,6 +134,12 @@ class OneOpRun {
     operands.push_back({.value = &value, .parameter = nullptr});
   }
 
+  Statistic* make_statistic(const OneOp::Slot& slot) {
+    const auto values = op_.graph_.tensor(slot.tensor).data.as<float>();
+    return &running_.emplace_back(
+        Statistic{.name = "s", .tensor = slot.tensor, .data = {values.begin(), values.end()}});
+  }
+
   void make_result(TensorId id) {
     const Tensor& tensor = op_.graph_.tensor(id);
     Value& value = values_.emplace_back();
@@ -153,6 +164,8 @@ class OneOpRun {
   std::deque<std::vector<float>> memory_;
   std::deque<Value> values_;
   std::deque<Parameter> parameters_;
+  std::deque<Statistic> running_;
+  std::vector<Statistic*> statistics_;
 };
 
 namespace {
@@ -329,6 +342,12 @@ OneOp& OneOp::parameter(Shape shape, float low, float high) {
   return *this;
 }
 
+OneOp& OneOp::statistic(Shape shape, float low, float high) {
+  constant(std::move(shape), low, high);
+  slots_.back().is_statistic = true;
+  return *this;
+}
+
 OneOp& OneOp::indices(std::vector<int32_t> values) {
   const auto count = static_cast<int32_t>(values.size());
   return indices({count}, std::move(values));
@@ -408,11 +427,12 @@ void OneOp::check() {
   OneOpRun run(*this, 1 + random_.below(1 << 20));
   run.make_layer();
   ASSERT_NE(run.layer, nullptr);
-  run.forward();
+  run.forward(1, false);
   std::vector<TensorId> ids;
   for (const Slot& slot : slots_) ids.push_back(slot.tensor);
   compare_with_interpreter(graph_, ids, run);
   if (forward_only_ || ::testing::Test::HasFatalFailure()) return;
+  run.forward();
   run.backward();
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (run.operands[i] && run.operands[i].needs_grad()) compare_with_differences(run, i);

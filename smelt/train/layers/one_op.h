@@ -33,6 +33,8 @@ class OneOp {
   OneOp& parameter(Shape shape, float low = -2, float high = 2);
   /// A float constant that is not.
   OneOp& constant(Shape shape, float low = -2, float high = 2);
+  /// A running statistic. What is compared with the interpreter is then inference.
+  OneOp& statistic(Shape shape, float low, float high);
   /// Integers that say how the op works.
   OneOp& indices(std::vector<int32_t> values);
   OneOp& indices(Shape shape, std::vector<int32_t> values);
@@ -64,6 +66,7 @@ class OneOp {
     bool wants_grad = false;
     float low = 0, high = 0;
     bool integers = false;
+    bool is_statistic = false;
   };
   OneOp& add(Slot slot);
   std::vector<float> draw(const Slot& slot, int64_t count);
