@@ -124,6 +124,7 @@ struct LayerArguments {
   std::vector<Operand> inputs;
   std::vector<Statistic*> statistics;  ///< by operand, null for all others (BATCH_NORMALIZATION)
   std::vector<Value*> outputs;         ///< null where nothing reads one
+  const bool* norms_frozen = nullptr;  ///< normalization goes by running statistics (see Module)
   int64_t max_samples = 0;
   int threads = 1;
 

@@ -140,6 +140,7 @@ Operand Builder::operand(const Op& op, size_t index) {
     if (tensor.type != DataType::float32 || tensor.sparsity != nullptr) return {};
     return {.parameter = parameter(op, index), .accumulate = true};
   }
+  if (tensor.is_variable) return {};  // a state of zeros when a sample begins
   const auto found = state_.value_of.find(id);
   if (found == state_.value_of.end()) {
     fail(ErrorKind::unsupported, "it reads {}, which keeps its value between samples",
@@ -364,6 +365,7 @@ std::unique_ptr<Layer> Builder::make(const PendingLayer& p) const {
                   .inputs = p.operands,
                   .statistics = p.statistics,
                   .outputs = p.outputs,
+                  .norms_frozen = &state_.norms_frozen,
                   .max_samples = options_.max_samples,
                   .threads = options_.threads});
 }

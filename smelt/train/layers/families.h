@@ -30,6 +30,24 @@ std::unique_ptr<Layer> make_identity(LayerArguments arguments);
 std::unique_ptr<Layer> make_cast(LayerArguments arguments);
 /// DROPOUT.
 std::unique_ptr<Layer> make_dropout(LayerArguments arguments);
+/// RESIZE_BILINEAR.
+std::unique_ptr<Layer> make_resize_bilinear(LayerArguments arguments);
+/// CUMSUM.
+std::unique_ptr<Layer> make_cumsum(LayerArguments arguments);
+/// GATHER: values at constant places, or rows of a table at computed ones.
+std::unique_ptr<Layer> make_gather(LayerArguments arguments);
+/// EMBEDDING_LOOKUP.
+std::unique_ptr<Layer> make_embedding_lookup(LayerArguments arguments);
+/// BATCH_MATMUL.
+std::unique_ptr<Layer> make_matmul(LayerArguments arguments);
+/// TRANSPOSE_CONV.
+std::unique_ptr<Layer> make_transpose_conv(LayerArguments arguments);
+/// BATCH_NORMALIZATION.
+std::unique_ptr<Layer> make_batch_norm(LayerArguments arguments);
+/// RECURRENT.
+std::unique_ptr<Layer> make_recurrent(LayerArguments arguments);
+/// UNIDIRECTIONAL_SEQUENCE_LSTM without projection, peepholes and normalization.
+std::unique_ptr<Layer> make_sequence_lstm(LayerArguments arguments);
 /// Any op with a kernel, where no gradient has to pass it; otherwise unsupported.
 std::unique_ptr<Layer> make_forward_only(LayerArguments arguments);
 

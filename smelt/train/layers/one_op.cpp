@@ -26,7 +26,10 @@ std::vector<float> filled(int64_t count, float value) {
 class OneOpRun {
  public:
   OneOpRun(OneOp& op, uint64_t seed) : op_(op), random_(seed) {
-    for (const OneOp::Slot& slot : op.slots_) make_operand(slot);
+    for (const OneOp::Slot& slot : op.slots_) {
+      make_operand(slot);
+      statistics_.push_back(slot.is_statistic ? make_statistic(slot) : nullptr);
+    }
     for (const TensorId id : op.op_.outputs) make_result(id);
   }
 
@@ -35,6 +38,7 @@ class OneOpRun {
                         .op = op_.op_,
                         .name = "the op",
                         .inputs = {},
+                        .statistics = statistics_,
                         .outputs = {},
                         .max_samples = kMaxSamples,
                         .threads = 3};
@@ -45,9 +49,9 @@ class OneOpRun {
     layer = factory(std::move(args));
   }
 
-  void forward(int threads = 1) {
+  void forward(int threads = 1, bool training = true) {
     Workers workers(threads);
-    layer->forward({.samples = kSamples, .seed = 7, .workers = &workers});
+    layer->forward({.samples = kSamples, .training = training, .seed = 7, .workers = &workers});
   }
   void backward(int threads = 1) {
     Workers workers(threads);
@@ -97,6 +101,12 @@ class OneOpRun {
       if (op_.slots_[i].tensor == slot.tensor) return operands.push_back(operands[i]);
     }
     const Tensor& tensor = op_.graph_.tensor(slot.tensor);
+    // As the module does it: what layers read from the graph themselves is left out.
+    if (!slot.is_value &&
+        (slot.is_statistic || !tensor.is_constant || tensor.type != DataType::float32)) {
+      operands.emplace_back();
+      return;
+    }
     const int64_t size = tensor.shape.elements();
     if (!slot.is_value) {
       Parameter& parameter = parameters_.emplace_back();
@@ -124,6 +134,12 @@ class OneOpRun {
     operands.push_back({.value = &value, .parameter = nullptr});
   }
 
+  Statistic* make_statistic(const OneOp::Slot& slot) {
+    const auto values = op_.graph_.tensor(slot.tensor).data.as<float>();
+    return &running_.emplace_back(
+        Statistic{.name = "s", .tensor = slot.tensor, .data = {values.begin(), values.end()}});
+  }
+
   void make_result(TensorId id) {
     const Tensor& tensor = op_.graph_.tensor(id);
     Value& value = values_.emplace_back();
@@ -148,6 +164,8 @@ class OneOpRun {
   std::deque<std::vector<float>> memory_;
   std::deque<Value> values_;
   std::deque<Parameter> parameters_;
+  std::deque<Statistic> running_;
+  std::vector<Statistic*> statistics_;
 };
 
 namespace {
@@ -179,22 +197,33 @@ void compare_with_interpreter(const Graph& graph, const std::vector<TensorId>& i
   }
 }
 
+/// (loss(x + step) - loss(x - step)) / (2 step) for one value.
+double difference(OneOpRun& run, float& x, float step) {
+  const float value = x;
+  x = value + step;
+  const double above = static_cast<double>(x);
+  run.forward();
+  const double high = run.loss();
+  x = value - step;
+  const double below = static_cast<double>(x);
+  run.forward();
+  x = value;
+  return (high - run.loss()) / (above - below);
+}
+
 void compare_with_differences(OneOpRun& run, size_t operand) {
   const std::vector<float> gradient = run.gradient(operand);
-  float* values = run.values(operand);
   for (size_t i = 0; i < gradient.size(); ++i) {
-    const float value = values[i];
-    values[i] = value + kStep;
-    const double above = static_cast<double>(values[i]);
-    run.forward();
-    const double high = run.loss();
-    values[i] = value - kStep;
-    const double below = static_cast<double>(values[i]);
-    run.forward();
-    const double slope = (high - run.loss()) / (above - below);
-    values[i] = value;
-    ASSERT_NEAR(static_cast<double>(gradient[i]), slope, 2e-3 * (1 + std::abs(slope)))
-        << "gradient of operand " << operand << " at " << i;
+    float& x = run.values(operand)[i];
+    const auto wanted = static_cast<double>(gradient[i]);
+    const auto fits = [&](double slope) {
+      return std::abs(wanted - slope) <= 2e-3 * (1 + std::abs(slope));
+    };
+    // Where a kink lies inside of the step, a shorter one may miss it.
+    double slope = difference(run, x, kStep);
+    if (!fits(slope)) slope = difference(run, x, kStep / 8);
+    ASSERT_TRUE(fits(slope)) << "operand " << operand << " at " << i << ": gradient " << wanted
+                             << ", differences " << slope;
   }
   run.forward();
 }
@@ -313,6 +342,12 @@ OneOp& OneOp::parameter(Shape shape, float low, float high) {
   return *this;
 }
 
+OneOp& OneOp::statistic(Shape shape, float low, float high) {
+  constant(std::move(shape), low, high);
+  slots_.back().is_statistic = true;
+  return *this;
+}
+
 OneOp& OneOp::indices(std::vector<int32_t> values) {
   const auto count = static_cast<int32_t>(values.size());
   return indices({count}, std::move(values));
@@ -325,6 +360,14 @@ OneOp& OneOp::indices(Shape shape, std::vector<int32_t> values) {
 }
 
 OneOp& OneOp::absent() { return add({}); }
+
+OneOp& OneOp::variable(Shape shape) {
+  const TensorId id = graph_.add_tensor({.name = "v" + std::to_string(slots_.size()),
+                                         .shape = std::move(shape),
+                                         .is_variable = true});
+  return add({.tensor = id});
+}
+
 OneOp& OneOp::again(size_t operand) { return add(slots_.at(operand)); }
 
 OneOp& OneOp::results(size_t count, DataType type) {
@@ -362,6 +405,8 @@ std::vector<float> OneOp::draw(const Slot& slot, int64_t count) {
 void OneOp::build() {
   if (built_) return;
   built_ = true;
+  // Importers give all eight, and the kernel counts on it.
+  while (op_.type == OpType::recurrent && slots_.size() < 8) absent();
   for (size_t i = 0; i < results_; ++i) {
     op_.outputs.push_back(
         graph_.add_tensor({.name = "y" + std::to_string(i), .type = result_type_}));
@@ -382,11 +427,12 @@ void OneOp::check() {
   OneOpRun run(*this, 1 + random_.below(1 << 20));
   run.make_layer();
   ASSERT_NE(run.layer, nullptr);
-  run.forward();
+  run.forward(1, false);
   std::vector<TensorId> ids;
   for (const Slot& slot : slots_) ids.push_back(slot.tensor);
   compare_with_interpreter(graph_, ids, run);
   if (forward_only_ || ::testing::Test::HasFatalFailure()) return;
+  run.forward();
   run.backward();
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (run.operands[i] && run.operands[i].needs_grad()) compare_with_differences(run, i);

@@ -33,10 +33,14 @@ class OneOp {
   OneOp& parameter(Shape shape, float low = -2, float high = 2);
   /// A float constant that is not.
   OneOp& constant(Shape shape, float low = -2, float high = 2);
+  /// A running statistic. What is compared with the interpreter is then inference.
+  OneOp& statistic(Shape shape, float low, float high);
   /// Integers that say how the op works.
   OneOp& indices(std::vector<int32_t> values);
   OneOp& indices(Shape shape, std::vector<int32_t> values);
   OneOp& absent();
+  /// A state that starts with zeros.
+  OneOp& variable(Shape shape);
   /// The operand that was given at a position before.
   OneOp& again(size_t operand);
   /// How many results the op has, and their type.
@@ -62,6 +66,7 @@ class OneOp {
     bool wants_grad = false;
     float low = 0, high = 0;
     bool integers = false;
+    bool is_statistic = false;
   };
   OneOp& add(Slot slot);
   std::vector<float> draw(const Slot& slot, int64_t count);

@@ -1,4 +1,5 @@
 #include "smelt/kernels/broadcast.h"
+#include "smelt/run/real_values.h"
 #include "smelt/train/layers/families.h"
 #include "smelt/train/layers/kernel_operand.h"
 #include "smelt/train/layers/parts.h"
@@ -13,6 +14,11 @@ class SelectLayer final : public Layer {
         condition_(args.input(0)),
         y_(args.outputs.at(0)),
         operands_{GradientSum(args.input(1)), GradientSum(args.input(2))} {
+    const Tensor& fixed = args.graph.tensor(args.op.input(0));
+    if (fixed.is_constant) {
+      constant_.resize(static_cast<size_t>(fixed.shape.elements()));
+      load_real(fixed, fixed.data.bytes(), constant_);
+    }
     smelt::Operand condition = kernel_operand(args.graph, args.op.input(0));
     const smelt::Operand y = kernel_operand(args.graph, args.op.output());
     // SELECT's condition of one axis chooses whole rows.
@@ -57,7 +63,7 @@ class SelectLayer final : public Layer {
   /// visit(place in the result, which of the two operands, place there).
   template <class Visit>
   void for_each_value(int64_t n, Visit&& visit) const {
-    const float* condition = condition_.sample(n);
+    const float* condition = constant_.empty() ? condition_.sample(n) : constant_.data();
     plan_.for_each_row([&](int64_t out, const std::array<int64_t, 3>& offset) {
       for (int64_t i = 0; i < plan_.row; ++i) {
         const bool first = condition[offset[0] + (plan_.advances[0] ? i : 0)] != 0;
@@ -68,6 +74,7 @@ class SelectLayer final : public Layer {
   }
 
   Operand condition_;
+  std::vector<float> constant_;  ///< the condition, where it is one
   Value* y_;
   std::array<GradientSum, 2> operands_;
   Broadcast<3> plan_;

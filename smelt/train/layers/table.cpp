@@ -122,6 +122,15 @@ constexpr Row kRows[] = {
     {OpType::dequantize, move<make_cast>},
     {OpType::cast, move<make_cast>},
     {OpType::dropout, make<make_dropout>},
+    {OpType::resize_bilinear, make<make_resize_bilinear>},
+    {OpType::cumsum, make<make_cumsum>},
+    {OpType::gather, move<make_gather>},
+    {OpType::embedding_lookup, make<make_embedding_lookup>},
+    {OpType::batch_matmul, make<make_matmul>},
+    {OpType::transpose_conv, make<make_transpose_conv>},
+    {OpType::batch_normalization, make<make_batch_norm>},
+    {OpType::recurrent, make<make_recurrent>},
+    {OpType::unidirectional_sequence_lstm, make<make_sequence_lstm>},
 };
 
 constexpr std::array<LayerFactory, kOpTypeCount> make_table() {
