@@ -31,7 +31,7 @@ struct CentroidSettings {
   /// One centroid is 0, and the others go to negative and positive weights in proportion to their
   /// numbers (tfmot's preserve_sparsity).
   bool keep_zeros = false;
-  int kmeans_steps = 0;  ///< of Lloyd's algorithm behind the initialization
+  int kmeans_steps = 10;  ///< of Lloyd's algorithm behind the initialization (tfmot: none)
   uint64_t seed = 9;
 };
 

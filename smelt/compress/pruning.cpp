@@ -37,7 +37,7 @@ void SparsitySchedule::check() const {
 
 bool SparsitySchedule::chooses_at(int64_t step) const {
   return step >= begin_step && (end_step < 0 || step <= end_step) &&
-         (step - begin_step) % frequency == 0;
+         ((step - begin_step) % frequency == 0 || step == end_step);
 }
 
 double SparsitySchedule::sparsity(int64_t step) const {

@@ -26,8 +26,8 @@ struct SparsitySchedule {
 
   /// bad_argument where a setting is out of range.
   void check() const;
-  /// begin <= step <= end and (step - begin) a multiple of frequency. The sparsity of the last such
-  /// step is the one that stays: with polynomial decay, let end - begin be a multiple of frequency.
+  /// begin <= step <= end and (step - begin) a multiple of frequency, or step = end: there the
+  /// final sparsity is reached, which tfmot misses where end - begin is no multiple of frequency.
   bool chooses_at(int64_t step) const;
   double sparsity(int64_t step) const;
 };

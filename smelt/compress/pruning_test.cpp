@@ -49,6 +49,7 @@ TEST(SparsitySchedule, PolynomialIsThatOfTfmot) {
   }
   EXPECT_TRUE(schedule.chooses_at(110));
   EXPECT_FALSE(schedule.chooses_at(130));
+  EXPECT_TRUE((SparsitySchedule{.polynomial = true, .end_step = 250}.chooses_at(250)));
 }
 
 TEST(SparsitySchedule, RefusesWhatCannotBe) {

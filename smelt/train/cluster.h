@@ -33,12 +33,17 @@ struct ClusterSettings {
 /// over a cluster that of the centroid. So the optimizer trains centroids and original weights:
 ///   Clustering clustering(graph, module.parameters(), settings);
 ///   Optimizer optimizer(settings, clustering.trained(module.parameters()));
-/// The module's kernels themselves always hold clustered weights: nothing is left to strip.
+/// The module's kernels themselves always hold clustered weights, at most as many values as asked:
+/// nothing is left to strip. A kernel is pruned or clustered at a time: cluster what was pruned
+/// before, with keep_zeros. What is zero, or becomes zero at first, then stays zero (tfmot's
+/// preserve_sparsity).
 class Clustering : public Constraint {
  public:
-  /// Of `parameters`, the trainable kernels and embeddings of `graph`.
+  /// Of `parameters`, the trainable kernels and embeddings of `graph`; they hold clustered weights
+  /// from now on. Kernels are worked on in parallel where there are workers, which must outlive
+  /// this. bad_argument where settings are out of range, `skip` fits nothing, or nothing is left.
   Clustering(const Graph& graph, const std::vector<Parameter*>& parameters,
-             ClusterSettings settings);
+             ClusterSettings settings, Workers* workers = nullptr);
   ~Clustering() override;
 
   /// `parameters` with each clustered kernel replaced by "conv1/kernel/centroids" (a kernel by
@@ -57,8 +62,11 @@ class Clustering : public Constraint {
 
  private:
   struct Target;
+  void for_each_target(const std::function<void(Target&)>& body) const;
+
   std::vector<std::unique_ptr<Target>> targets_;
   ClusterSettings settings_;
+  Workers* workers_;
 };
 
 }  // namespace smelt::train

@@ -1,7 +1,6 @@
 #include "smelt/train/loss.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "smelt/base/error.h"
@@ -132,10 +131,9 @@ double Loss::run(const Step& step, const Targets& targets, LossGradient gradient
 
   const auto positions = static_cast<double>(step.samples * positions_);
   const auto width = static_cast<size_t>(classes_);
-  std::array<double, kPartials> sums{};
-  run_tasks(step, kPartials, [&](int64_t task) {
+  const double sum = sum_over_samples(step, [&](RowRange samples) {
     Scratch scratch(classes_);
-    const RowRange samples = rows_of_task(step.samples, kPartials, task);
+    double part = 0;
     for (int64_t row = samples.begin * positions_; row < samples.end * positions_; ++row) {
       const size_t at =
           read_target(settings_, targets.values.data() + row * target_row, scratch.target);
@@ -145,16 +143,14 @@ double Loss::run(const Step& step, const Targets& targets, LossGradient gradient
         weight = targets.sample_weights[static_cast<size_t>(row / positions_)];
       }
       if (!settings_.class_weights.empty()) weight *= settings_.class_weights[at];
-      sums[static_cast<size_t>(task)] +=
-          weight * loss_row(settings_, form(), {x, scratch.target, scratch.gradient});
+      part += weight * loss_row(settings_, form(), {x, scratch.target, scratch.gradient});
       if (gradient == LossGradient::none) continue;
       const double scale = factor * weight / positions;
       add_gradient(scratch.gradient, scale, gradient == LossGradient::add,
                    value()->grad + row * classes_);
     }
+    return part;
   });
-  double sum = 0;
-  for (const double part : sums) sum += part;
   return step.samples > 0 ? sum / positions : 0;
 }
 

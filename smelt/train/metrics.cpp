@@ -1,7 +1,6 @@
 #include "smelt/train/metrics.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "smelt/train/loss_rows.h"
@@ -75,10 +74,9 @@ void measure(MetricKind kind, const Loss& loss, const Step& step, const Targets&
   const bool sparse = loss_kind == LossKind::sparse_categorical_crossentropy;
   const auto width = static_cast<size_t>(loss.classes());
   const size_t target_width = sparse ? 1 : width;
-  std::array<RunningMean, kPartials> parts;
-  run_tasks(step, kPartials, [&](int64_t task) {
+  const double sum = sum_over_samples(step, [&](RowRange samples) {
     std::vector<double> p;
-    const RowRange samples = rows_of_task(step.samples, kPartials, task);
+    double part = 0;
     for (int64_t row = samples.begin * loss.positions(); row < samples.end * loss.positions();
          ++row) {
       const Position at{
@@ -86,12 +84,13 @@ void measure(MetricKind kind, const Loss& loss, const Step& step, const Targets&
           .y = targets.values.subspan(static_cast<size_t>(row) * target_width, target_width),
           .form = loss.form(),
           .sparse = sparse};
-      const double found = kind == MetricKind::accuracy ? accuracy(at, loss_kind)
-                                                        : distance(at, kind == MetricKind::mse, p);
-      parts[static_cast<size_t>(task)].add(found, 1);
+      part += kind == MetricKind::accuracy ? accuracy(at, loss_kind)
+                                           : distance(at, kind == MetricKind::mse, p);
     }
+    return part;
   });
-  for (const RunningMean& part : parts) mean.merge(part);
+  const auto positions = static_cast<double>(step.samples * loss.positions());
+  if (positions > 0) mean.add(sum / positions, positions);
 }
 
 }  // namespace smelt::train

@@ -12,7 +12,7 @@ namespace smelt::train {
 struct PruneSettings {
   compress::SparsitySchedule schedule;
   compress::PrunePattern pattern;
-  bool global = false;  ///< one threshold over all layers; not with a pattern or overrides > 0
+  bool global = false;  ///< one threshold over all layers; not with patterns or overrides but 0
   std::vector<compress::PruneOverride> overrides;
   /// Masks are the zeros that the model comes with and never change: fine-tuning and quantization
   /// aware training of a pruned model (prune-preserving). Schedule and pattern are not used.
@@ -22,10 +22,9 @@ struct PruneSettings {
 
 /// Holds weights at zero while a model is trained, more and more of them as the schedule says
 /// (Zhu & Gupta 2017; tfmot's prune_low_magnitude): in front of a forward pass, when it is time,
-/// the smallest weights of each kernel (in magnitude) are chosen and become 0; behind every update
-/// they are exactly 0 again, and so is their gradient in front of it. What is pruned may come back
-/// only where no mask keeps it down, which by magnitude never happens: `strip` is to train on
-/// without this.
+/// the smallest weights of each kernel (in magnitude) are chosen and become 0. Their gradient is 0
+/// in front of every update, and they are exactly 0 behind it. Groups of a structured pattern are
+/// chosen once, at begin_step. Nothing is left to strip: kernels always are what was asked.
 class Pruning : public Constraint {
  public:
   /// Of `parameters`, the trainable kernels and embeddings of `graph` (the one that the module was
@@ -49,11 +48,10 @@ class Pruning : public Constraint {
   struct Target {
     Parameter* parameter = nullptr;
     compress::KernelMatrix matrix;
-    double final_sparsity = 0;
+    compress::SparsitySchedule schedule;
     std::vector<uint8_t> mask;  ///< 1: kept
   };
   void choose_masks(int64_t step);
-  void apply_masks();
 
   PruneSettings settings_;
   std::vector<Target> targets_;

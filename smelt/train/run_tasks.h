@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <span>
 
@@ -14,6 +15,17 @@ inline void run_tasks(const Step& step, int64_t tasks, const std::function<void(
   } else {
     for (int64_t task = 0; task < tasks; ++task) body(task);
   }
+}
+
+/// The sum of part(samples) over kPartials ranges of the step's samples, added up in order.
+inline double sum_over_samples(const Step& step, const std::function<double(RowRange)>& part) {
+  std::array<double, kPartials> sums{};
+  run_tasks(step, kPartials, [&](int64_t task) {
+    sums[static_cast<size_t>(task)] = part(rows_of_task(step.samples, kPartials, task));
+  });
+  double sum = 0;
+  for (const double partial : sums) sum += partial;
+  return sum;
 }
 
 /// grad [E] = scale * gradient, or += where losses add up.
