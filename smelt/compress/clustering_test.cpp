@@ -8,12 +8,15 @@
 
 #include "smelt/base/error.h"
 #include "smelt/base/random.h"
+#include "smelt/compress/tfmot_numbers.h"
 
 namespace smelt::compress {
 namespace {
 
 using testing::ElementsAre;
 using testing::FloatEq;
+using testing::FloatNear;
+using testing::Pointwise;
 
 constexpr CentroidInit kInits[] = {CentroidInit::linear, CentroidInit::kmeans_plus_plus,
                                    CentroidInit::density_based, CentroidInit::random};
@@ -57,21 +60,27 @@ TEST(InitialCentroids, AreAtMostAsManyAsAskedForAndInOrder) {
   }
 }
 
-TEST(InitialCentroids, LinearOnesAreEven) {
-  const std::vector<float> weights = {-1, -0.9f, 0.3f, 0.5f, 1};
-  EXPECT_THAT(
-      initial_centroids(weights, {.clusters = 3, .init = CentroidInit::linear, .kmeans_steps = 0}),
-      ElementsAre(-1, 0, 1));
+TEST(InitialCentroids, LinearOnesAreThoseOfTfmot) {
+  for (const bool zeros : {false, true}) {
+    const std::vector<float>& expected = zeros ? kLinearZerosCentroids : kLinearCentroids;
+    EXPECT_THAT(
+        initial_centroids(
+            kWeights,
+            {.clusters = 8, .init = CentroidInit::linear, .keep_zeros = zeros, .kmeans_steps = 0}),
+        Pointwise(FloatNear(1e-6f), expected));
+  }
 }
 
-// tfmot 0.8.1: of 3 negative and 6 positive weights and 6 clusters, round(5 * 3 / 9) are negative.
-TEST(InitialCentroids, ZeroSplitsTheOthersInProportion) {
-  const std::vector<float> weights = {-3, -2, -1, 0, 0, 1, 2, 3, 4, 5, 6};
-  EXPECT_THAT(
-      initial_centroids(
-          weights,
-          {.clusters = 6, .init = CentroidInit::linear, .keep_zeros = true, .kmeans_steps = 0}),
-      ElementsAre(-3, -1, 0, 1, 3.5f, 6));
+// tfmot takes the grid point above the one that interpolation finds.
+TEST(InitialCentroids, DenseOnesLieWithinAGridStepOfTfmot) {
+  const std::vector<float> found = initial_centroids(
+      kWeights, {.clusters = 8, .init = CentroidInit::density_based, .kmeans_steps = 0});
+  const float step = (2.4317f + 1.9978f + 0.02f) / 29;
+  ASSERT_EQ(found.size(), 8u);
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_LE(found[i], kDensityCentroids[i] + 1e-5f);
+    EXPECT_GE(found[i], kDensityCentroids[i] - step - 1e-5f);
+  }
 }
 
 TEST(InitialCentroids, FewValuesAreTheCentroids) {

@@ -41,8 +41,8 @@ bool SparsitySchedule::chooses_at(int64_t step) const {
 }
 
 double SparsitySchedule::sparsity(int64_t step) const {
-  if (step < begin_step) return polynomial ? initial_sparsity : 0;
   if (!polynomial || end_step == begin_step) return final_sparsity;
+  if (step < begin_step) return initial_sparsity;
   const double done = std::min(
       1.0, static_cast<double>(step - begin_step) / static_cast<double>(end_step - begin_step));
   return final_sparsity + (initial_sparsity - final_sparsity) * std::pow(1 - done, power);

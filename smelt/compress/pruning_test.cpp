@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "smelt/base/random.h"
+#include "smelt/compress/tfmot_numbers.h"
 
 namespace smelt::compress {
 namespace {
@@ -24,31 +25,26 @@ int64_t zeros(const std::vector<uint8_t>& mask) {
   return std::count(mask.begin(), mask.end(), uint8_t{0});
 }
 
-TEST(SparsitySchedule, ConstantChoosesFromBeginOn) {
-  const SparsitySchedule schedule{.final_sparsity = 0.5, .begin_step = 10, .frequency = 5};
-  EXPECT_FALSE(schedule.chooses_at(5));
-  EXPECT_TRUE(schedule.chooses_at(10));
-  EXPECT_FALSE(schedule.chooses_at(12));
-  EXPECT_TRUE(schedule.chooses_at(1015));
-  EXPECT_EQ(schedule.sparsity(9), 0);
-  EXPECT_EQ(schedule.sparsity(10), 0.5);
+TEST(SparsitySchedule, IsThatOfTfmot) {
+  const SparsitySchedule constant{
+      .final_sparsity = 0.6, .begin_step = 20, .end_step = 100, .frequency = 40};
+  const SparsitySchedule polynomial{.polynomial = true,
+                                    .initial_sparsity = 0.2,
+                                    .final_sparsity = 0.8,
+                                    .begin_step = 10,
+                                    .end_step = 110,
+                                    .frequency = 20};
+  for (size_t i = 0; i < kSparsitySteps.size(); ++i) {
+    const int64_t step = kSparsitySteps[i];
+    SCOPED_TRACE(step);
+    EXPECT_EQ(constant.chooses_at(step), kConstantChooses[i] != 0);
+    EXPECT_EQ(polynomial.chooses_at(step), kPolynomialChooses[i] != 0);
+    EXPECT_NEAR(polynomial.sparsity(step), kPolynomialSparsity[i], 1e-6);
+    EXPECT_NEAR(constant.sparsity(step), kConstantSparsity[i], 1e-6);
+  }
 }
 
-// tfmot 0.8.1: PolynomialDecay(0.2, 0.8, 10, 110, 3, 20)(step) for these steps.
-TEST(SparsitySchedule, PolynomialIsThatOfTfmot) {
-  const SparsitySchedule schedule{.polynomial = true,
-                                  .initial_sparsity = 0.2,
-                                  .final_sparsity = 0.8,
-                                  .begin_step = 10,
-                                  .end_step = 110,
-                                  .frequency = 20};
-  const std::vector<std::pair<int64_t, double>> expected = {
-      {0, 0.2}, {10, 0.2}, {30, 0.4928}, {60, 0.725}, {90, 0.7952}, {110, 0.8}, {200, 0.8}};
-  for (const auto& [step, sparsity] : expected) {
-    EXPECT_NEAR(schedule.sparsity(step), sparsity, 1e-6) << step;
-  }
-  EXPECT_TRUE(schedule.chooses_at(110));
-  EXPECT_FALSE(schedule.chooses_at(130));
+TEST(SparsitySchedule, AlwaysChoosesAtItsEnd) {
   EXPECT_TRUE((SparsitySchedule{.polynomial = true, .end_step = 250}.chooses_at(250)));
 }
 
@@ -60,15 +56,30 @@ TEST(SparsitySchedule, RefusesWhatCannotBe) {
   EXPECT_THROW((SparsitySchedule{.begin_step = 5, .end_step = 4}.check()), Error);
 }
 
-// Kept by tfmot: max(1, round(size (1 - sparsity))), where halves go to the even neighbour.
-TEST(PrunedCount, RoundsAsTfmot) {
-  EXPECT_EQ(pruned_count(100, 0.5), 50);
-  EXPECT_EQ(pruned_count(25, 0.5), 13);
-  EXPECT_EQ(pruned_count(27, 0.5), 13);
-  EXPECT_EQ(pruned_count(10, 0.99), 9);
-  EXPECT_EQ(pruned_count(432, 0.8), 346);
+TEST(PrunedCount, IsThatOfTfmot) {
+  auto expected = kZeros.begin();
+  for (const int64_t size : kSizes) {
+    for (const double sparsity : kSparsities) {
+      EXPECT_EQ(pruned_count(size, sparsity), *expected++) << size << " at " << sparsity;
+    }
+  }
   EXPECT_EQ(pruned_count(0, 0.5), 0);
   EXPECT_EQ(pruned_count(7, 0), 0);
+}
+
+TEST(PatternMask, IsThatOfTfmot) {
+  const KernelMatrix dense{.rows = 6, .cols = 10, .row_stride = 10, .run = 10};
+  const KernelMatrix conv{.rows = 3, .cols = 24, .row_stride = 24, .run = 6};
+  EXPECT_EQ(pattern_mask(kDense, dense, {}, 0.5), kDenseHalf);
+  EXPECT_EQ(pattern_mask(kConv, conv, {}, 0.9), kConvNinety);
+  EXPECT_EQ(pattern_mask(kDense, dense, {.block_cols = 5}, 0.5), kDenseBlocks);
+  EXPECT_EQ(
+      pattern_mask(kDense, dense,
+                   {.block_rows = 3, .block_cols = 2, .pooling = PrunePattern::Pooling::max}, 0.5),
+      kDenseMaxBlocks);
+  const PrunePattern two_of_four{.zeros_in_group = 2, .group = 4};
+  EXPECT_EQ(pattern_mask(kDense, dense, two_of_four, 0), kDenseTwoOfFour);
+  EXPECT_EQ(pattern_mask(kConv, conv, two_of_four, 0), kConvTwoOfFour);
 }
 
 TEST(MagnitudeMask, PrunesExactlyTheSmallest) {
