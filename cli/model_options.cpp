@@ -2,7 +2,6 @@
 
 #include <charconv>
 
-#include "smelt/data/open_dataset.h"
 #include "smelt/formats/formats.h"
 
 namespace smelt::cli {
@@ -141,15 +140,7 @@ void add_preprocessing(CLI::App& command, DataOptions& options) {
 }
 
 DatasetPtr open_data(const std::string& spec, const DataOptions& options) {
-  DatasetOptions open;
-  open.keys = {.x = options.x_key, .y = options.y_key};
-  Preprocessing& steps = open.preprocessing;
-  steps.channels = options.channels;
-  if (!options.resize.empty()) steps.resize = parse_image_size(options.resize);
-  if (!options.range.empty()) steps.range = parse_value_range(options.range);
-  if (!options.mean.empty()) steps.mean = parse_float_list(options.mean);
-  if (!options.std.empty()) steps.std = parse_float_list(options.std);
-  return open_dataset(spec, open);
+  return open_dataset(spec, parse_dataset_options(options));
 }
 
 double parse_share(const std::string& flag, const std::string& text) {
