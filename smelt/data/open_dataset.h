@@ -15,8 +15,8 @@ struct DatasetOptions {
 
 /// The same as users write it; what is empty is not asked for.
 struct DatasetText {
-  std::string range;   ///< "0..255", "0..1", "-1..1"
-  std::string resize;  ///< "96x128" or "96"
+  std::string range;      ///< "0..255", "0..1", "-1..1"
+  std::string resize;     ///< "96x128" or "96"
   std::string mean, std;  ///< "0.5" or "0.485,0.456,0.406"
   int channels = 0;
   std::string x_key, y_key;

@@ -10,7 +10,7 @@ namespace smelt {
 namespace {
 
 /// In gnuplot's single quotes a quote is written twice; nothing else is special.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char c : text) {
     if (c == '\'') result += '\'';
@@ -41,14 +41,14 @@ std::string plot_script(const Plot& plot, const std::filesystem::path& output) {
     if (block.empty()) continue;
     blocks += block;
     lines += fmt::format("{}$line{} with linespoints pointtype 7 pointsize 0.4 title {}",
-                         lines.empty() ? "" : ", ", i, quoted(plot.lines[i].title));
+                         lines.empty() ? "" : ", ", i, in_quotes(plot.lines[i].title));
   }
   if (lines.empty()) return "";
   return fmt::format(
       "set terminal png size 900,560 noenhanced\nset output {}\nset title {}\nset xlabel {}\n"
       "set ylabel {}\nset grid\nset key below\n{}{}plot {}\n",
-      quoted(output.string()), quoted(plot.title), quoted(plot.x_label), quoted(plot.y_label),
-      plot.log_scale ? "set logscale y\n" : "", blocks, lines);
+      in_quotes(output.string()), in_quotes(plot.title), in_quotes(plot.x_label),
+      in_quotes(plot.y_label), plot.log_scale ? "set logscale y\n" : "", blocks, lines);
 }
 
 void draw_plot(const Plot& plot, const std::filesystem::path& output) {

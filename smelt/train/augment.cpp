@@ -65,8 +65,8 @@ void change_contrast(double share, const ValueLimits& limits, std::span<float> i
   for (size_t c = 0; c < channels; ++c) {
     double sum = 0;
     for (size_t i = c; i < image.size(); i += channels) sum += image[i];
-    const auto mean = static_cast<float>(sum * static_cast<double>(channels) /
-                                         static_cast<double>(image.size()));
+    const auto mean =
+        static_cast<float>(sum * static_cast<double>(channels) / static_cast<double>(image.size()));
     for (size_t i = c; i < image.size(); i += channels) {
       image[i] = std::clamp((image[i] - mean) * factor + mean, limits.low, limits.high);
     }

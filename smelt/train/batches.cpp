@@ -136,9 +136,8 @@ struct BatchStream::State {
     std::vector<float> scratch;
     std::unique_lock lock(mutex);
     while (true) {
-      free.wait(lock, [&] {
-        return stopping || claimed < taken + static_cast<int64_t>(slots.size());
-      });
+      free.wait(lock,
+                [&] { return stopping || claimed < taken + static_cast<int64_t>(slots.size()); });
       if (stopping) return;
       const int64_t number = claimed++;
       Slot& mine = slot(number);

@@ -53,8 +53,8 @@ std::vector<float> read_values(ByteReader& reader) {
 /// The part between header and checksum, once both are right.
 ByteView checked_content(ByteView bytes) {
   ByteReader reader(bytes);
-  const bool ours = bytes.size() >= kMagic.size() &&
-                    std::equal(kMagic.begin(), kMagic.end(), bytes.begin());
+  const bool ours =
+      bytes.size() >= kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), bytes.begin());
   if (!ours) fail(ErrorKind::bad_file, "it is no checkpoint of smelt train");
   reader.take(kMagic.size(), "the signature");
   const auto version = reader.read<uint32_t>("the version");

@@ -47,8 +47,8 @@ EpochMetrics epoch_metrics(const OrderedJson& json) {
   for (const auto& [name, value] : json.items()) {
     if (name == "epoch") continue;
     if (!value.is_number() && !value.is_null()) wrong();
-    metrics.set(name, value.is_null() ? std::numeric_limits<double>::quiet_NaN()
-                                      : value.get<double>());
+    metrics.set(name,
+                value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>());
   }
   return metrics;
 }

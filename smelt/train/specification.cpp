@@ -150,12 +150,12 @@ template <class Use>
 bool with_field(Specification& specification, std::string_view section, std::string_view key,
                 Use&& use) {
   bool found = false;
-  visit_fields(specification, [&](std::string_view its_section, std::string_view its_key,
-                                  auto& field) {
-    if (its_section != section || its_key != key) return;
-    found = true;
-    use(field);
-  });
+  visit_fields(specification,
+               [&](std::string_view its_section, std::string_view its_key, auto& field) {
+                 if (its_section != section || its_key != key) return;
+                 found = true;
+                 use(field);
+               });
   return found;
 }
 
@@ -174,11 +174,11 @@ void read_section(const std::string& section, const Json& table, Specification& 
   }
   if (!table.is_object()) fail(ErrorKind::bad_file, "{} is no section", section);
   for (const auto& [key, value] : table.items()) {
-    const bool found = with_context(
-        [&, k = key] { return fmt::format("[{}] {}", section, k); },
-        [&, k = key, &v = value] {
-          return with_field(specification, section, k, [&](auto& field) { read(v, field); });
-        });
+    const bool found = with_context([&, k = key] { return fmt::format("[{}] {}", section, k); },
+                                    [&, k = key, &v = value] {
+                                      return with_field(specification, section, k,
+                                                        [&](auto& field) { read(v, field); });
+                                    });
     if (!found) {
       fail(ErrorKind::bad_file, "[{}] has no key {}{}", section, key,
            hint(key, keys_of(specification, section)));
@@ -206,9 +206,8 @@ void set_option(Specification& specification, std::string_view key, std::string_
       dot == std::string_view::npos ? std::string_view() : key.substr(dot + 1);
   bool found = false;
   try {
-    found = with_field(specification, section, name, [&]<class T>(T& field) {
-      read(TextOf<T>::parse(value), field);
-    });
+    found = with_field(specification, section, name,
+                       [&]<class T>(T& field) { read(TextOf<T>::parse(value), field); });
   } catch (const Error& error) {
     fail(ErrorKind::bad_argument, "{}: {} {}", key, value, error.what());
   }

@@ -16,14 +16,14 @@ namespace smelt::train {
 // what it became. docs/TRAINING.md explains the keys.
 
 struct ModelSection {
-  std::string source;       ///< an architecture's name or a model file
-  std::string input;        ///< "32x32x3"; empty: as the data has it
-  int classes = 0;          ///< 0: as the data has them
-  double width = 1;         ///< of architectures, see ArchitectureOptions
+  std::string source;  ///< an architecture's name or a model file
+  std::string input;   ///< "32x32x3"; empty: as the data has it
+  int classes = 0;     ///< 0: as the data has them
+  double width = 1;    ///< of architectures, see ArchitectureOptions
   std::vector<int> strides;
   std::vector<int> units;
   std::optional<double> dropout;
-  std::string cut;          ///< layer behind which a new head replaces what the file has
+  std::string cut;                  ///< layer behind which a new head replaces what the file has
   std::vector<std::string> freeze;  ///< globs over layers and parameters that stay as they are
 };
 
@@ -33,9 +33,9 @@ struct DataSection {
   double validation_split = 0;  ///< share of `train` that is held out
   std::string test;             ///< what the written files are measured on; empty: validation
   DatasetText preprocessing;
-  int64_t limit = 0;        ///< only so many samples of `train`, every class its share; 0: all
-  int cache_mb = 1024;      ///< samples kept in memory
-  int workers = 1;          ///< threads that make batches
+  int64_t limit = 0;    ///< only so many samples of `train`, every class its share; 0: all
+  int cache_mb = 1024;  ///< samples kept in memory
+  int workers = 1;      ///< threads that make batches
 };
 
 struct TrainingSection {
@@ -95,16 +95,16 @@ struct QatSection {
 };
 
 struct PruneSection {
-  double sparsity = 0;  ///< 0: nothing is pruned
+  double sparsity = 0;                  ///< 0: nothing is pruned
   std::string schedule = "polynomial";  ///< or "constant"
   double initial_sparsity = 0;
   double begin_epoch = 0;
   double end_epoch = 0;  ///< 0: two thirds of the run (polynomial), or its end
   double power = 3;
-  int64_t frequency = 100;      ///< steps
-  std::vector<int> block;       ///< rows, columns
+  int64_t frequency = 100;  ///< steps
+  std::vector<int> block;   ///< rows, columns
   std::string pooling = "average";
-  std::string pattern;          ///< "2:4"
+  std::string pattern;  ///< "2:4"
   bool global = false;
   std::vector<std::string> overrides;  ///< "dense*=0.8"
   bool keep = false;
@@ -133,11 +133,11 @@ struct DistillSection {
 };
 
 struct OutputSection {
-  std::string run;                 ///< folder; empty: none is kept
-  std::string model;               ///< file for the last model besides
-  std::string quantize;            ///< scheme of a quantized file besides the float one
+  std::string run;       ///< folder; empty: none is kept
+  std::string model;     ///< file for the last model besides
+  std::string quantize;  ///< scheme of a quantized file besides the float one
   int64_t calibration_samples = 200;
-  int64_t checkpoint_steps = 0;    ///< besides those at each epoch's end
+  int64_t checkpoint_steps = 0;  ///< besides those at each epoch's end
   bool plots = true;
   bool tensorboard = true;
 };

@@ -12,8 +12,12 @@ struct Family {
   Graph (*write)(const ArchitectureOptions&);
 };
 constexpr Family kFamilies[] = {
-    {"mobilenet_v1", mobilenet_v1}, {"mobilenet_v2", mobilenet_v2}, {"resnet8", resnet8},
-    {"ds_cnn", ds_cnn},             {"mlp", mlp},                   {"lstm", lstm},
+    {"mobilenet_v1", mobilenet_v1},
+    {"mobilenet_v2", mobilenet_v2},
+    {"resnet8", resnet8},
+    {"ds_cnn", ds_cnn},
+    {"mlp", mlp},
+    {"lstm", lstm},
 };
 
 constexpr int32_t kMaxSize = 1 << 16;
@@ -49,10 +53,9 @@ void check(const ArchitectureOptions& options) {
 std::vector<int32_t> strides_or(const ArchitectureOptions& options,
                                 const std::vector<int32_t>& usual) {
   if (options.strides.empty()) return usual;
-  const bool fits =
-      options.strides.size() == usual.size() &&
-      std::all_of(options.strides.begin(), options.strides.end(),
-                  [](int32_t stride) { return stride >= 1 && stride <= 4; });
+  const bool fits = options.strides.size() == usual.size() &&
+                    std::all_of(options.strides.begin(), options.strides.end(),
+                                [](int32_t stride) { return stride >= 1 && stride <= 4; });
   if (!fits) {
     fail(ErrorKind::bad_argument, "--strides: the network has {} strides, each 1 to 4; usual: {}",
          usual.size(), fmt::join(usual, ","));

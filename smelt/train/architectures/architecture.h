@@ -10,11 +10,11 @@
 namespace smelt::train {
 
 struct ArchitectureOptions {
-  Shape input;                   ///< of one sample: [H,W,C], [T,I] or [I]
-  int32_t classes = 10;          ///< 1: a single sigmoid unit
-  double width = 1;              ///< factor on the numbers of filters (MobileNets)
-  std::vector<int32_t> strides;  ///< of the layers that shrink images, in order; empty: the usual
-  std::vector<int32_t> units;    ///< of the hidden layers (mlp, lstm); empty: the usual
+  Shape input;                    ///< of one sample: [H,W,C], [T,I] or [I]
+  int32_t classes = 10;           ///< 1: a single sigmoid unit
+  double width = 1;               ///< factor on the numbers of filters (MobileNets)
+  std::vector<int32_t> strides;   ///< of the layers that shrink images, in order; empty: the usual
+  std::vector<int32_t> units;     ///< of the hidden layers (mlp, lstm); empty: the usual
   std::optional<double> dropout;  ///< before the last layer; empty: the usual
   uint64_t seed = 0;
 };

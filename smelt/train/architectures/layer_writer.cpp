@@ -58,9 +58,8 @@ TensorId LayerWriter::conv(const std::string& name, TensorId x, const ConvOption
   writer_.begin_layer(name);
   const Shape in = shape(x);
   const int64_t cells = int64_t{options.height} * options.width;
-  const TensorId kernel =
-      weight("kernel", {options.filters, options.height, options.width, in[3]}, cells * in[3],
-             cells * options.filters, options.initializer);
+  const TensorId kernel = weight("kernel", {options.filters, options.height, options.width, in[3]},
+                                 cells * in[3], cells * options.filters, options.initializer);
   const TensorId bias = options.bias ? filled("bias", options.filters, 0) : TensorId::none;
   const Conv2DAttributes attributes{
       .padding = options.padding, .stride_h = options.stride, .stride_w = options.stride};
@@ -107,8 +106,8 @@ TensorId LayerWriter::add(const std::string& name, TensorId x, TensorId y) {
 TensorId LayerWriter::dropout(const std::string& name, TensorId x, double rate) {
   writer_.begin_layer(name);
   const Shape in = shape(x);
-  return ended(writer_.op(OpType::dropout, {x},
-                          DropoutAttributes{.rate = static_cast<float>(rate)}, in));
+  return ended(
+      writer_.op(OpType::dropout, {x}, DropoutAttributes{.rate = static_cast<float>(rate)}, in));
 }
 
 TensorId LayerWriter::zero_pad(const std::string& name, TensorId x, std::array<int32_t, 2> rows,
@@ -153,7 +152,8 @@ TensorId LayerWriter::dense(const std::string& name, TensorId x, int32_t units,
   const TensorId bias = filled("bias", units, 0);
   TensorId y = writer_.op(OpType::fully_connected, {x, kernel, bias}, FullyConnectedAttributes{},
                           {in[0], units});
-  if (behind) y = *behind == OpType::softmax ? smelt::softmax(writer_, y) : writer_.unary(*behind, y);
+  if (behind)
+    y = *behind == OpType::softmax ? smelt::softmax(writer_, y) : writer_.unary(*behind, y);
   return ended(y);
 }
 
@@ -183,14 +183,8 @@ TensorId LayerWriter::lstm(const std::string& name, TensorId x, int32_t units,
   const TensorId bias = floats(writer_, "bias", biases, {gates});
   const RecurrentAttributes attributes{.cell = RecurrentCell::lstm,
                                        .return_sequences = return_sequences};
-  const std::vector<TensorId> operands{x,
-                                       kernel,
-                                       recurrent,
-                                       bias,
-                                       TensorId::none,
-                                       TensorId::none,
-                                       TensorId::none,
-                                       TensorId::none};
+  const std::vector<TensorId> operands{
+      x, kernel, recurrent, bias, TensorId::none, TensorId::none, TensorId::none, TensorId::none};
   const Shape out = return_sequences ? Shape{in[0], in[1], units} : Shape{in[0], units};
   return ended(writer_.op(OpType::recurrent, operands, attributes, out));
 }

@@ -57,8 +57,9 @@ Graph mobilenet_v1(const ArchitectureOptions& options) {
     int32_t filters;
     int stride;  ///< which of `strides`; 0: none
   };
-  constexpr Block kBlocks[] = {{64, 0},  {128, 1}, {128, 0}, {256, 2}, {256, 0},  {512, 3}, {512, 0},
-                               {512, 0}, {512, 0}, {512, 0}, {512, 0}, {1024, 4}, {1024, 0}};
+  constexpr Block kBlocks[] = {{64, 0},  {128, 1},  {128, 0}, {256, 2}, {256, 0},
+                               {512, 3}, {512, 0},  {512, 0}, {512, 0}, {512, 0},
+                               {512, 0}, {1024, 4}, {1024, 0}};
   LayerWriter w(options.seed);
   const TensorId input = w.input("input", options.input);
   TensorId x = w.conv("conv1", input,
@@ -92,7 +93,7 @@ Graph mobilenet_v2(const ArchitectureOptions& options) {
     int repeats;
     int stride;  ///< of its first block: which of `strides`; 0: none
   };
-  constexpr Stage kStages[] = {{16, 1, 0}, {24, 2, 1}, {32, 3, 2}, {64, 4, 3},
+  constexpr Stage kStages[] = {{16, 1, 0}, {24, 2, 1},  {32, 3, 2}, {64, 4, 3},
                                {96, 3, 0}, {160, 3, 4}, {320, 1, 0}};
   LayerWriter w(options.seed);
   const TensorId input = w.input("input", options.input);

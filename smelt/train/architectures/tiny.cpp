@@ -1,6 +1,6 @@
-#include "smelt/train/architectures/families.h"
-
 #include <map>
+
+#include "smelt/train/architectures/families.h"
 
 namespace smelt::train {
 namespace {
@@ -31,9 +31,7 @@ struct Writer {
                         .initializer = Initializer::he_normal});
   }
   TensorId norm(TensorId x) { return layers.batch_norm(names.next("batch_normalization"), x); }
-  TensorId relu(TensorId x) {
-    return layers.activation(names.next("activation"), OpType::relu, x);
-  }
+  TensorId relu(TensorId x) { return layers.activation(names.next("activation"), OpType::relu, x); }
 };
 
 /// The mean over the whole image as these networks take it: one window, then flat.
@@ -71,12 +69,9 @@ Graph ds_cnn(const ArchitectureOptions& options) {
   const std::vector<int32_t> strides = strides_or(options, {2});
   Writer w{LayerWriter(options.seed), {}};
   const TensorId input = w.layers.input("input_1", options.input);
-  TensorId x = w.layers.conv(w.names.next("conv2d"), input,
-                             {.filters = kFilters,
-                              .height = 10,
-                              .width = 4,
-                              .stride = strides[0],
-                              .bias = true});
+  TensorId x = w.layers.conv(
+      w.names.next("conv2d"), input,
+      {.filters = kFilters, .height = 10, .width = 4, .stride = strides[0], .bias = true});
   x = w.relu(w.norm(x));
   x = w.layers.dropout(w.names.next("dropout"), x, 0.2);
   for (int block = 0; block < kBlocks; ++block) {
