@@ -78,6 +78,13 @@ struct Operand {
   }
 };
 
+/// What training changes besides parameters, without a gradient: running mean and variance.
+struct Statistic {
+  std::string name;
+  TensorId tensor;
+  std::vector<float> data;
+};
+
 /// One pass over a batch.
 struct Step {
   int64_t samples = 0;   ///< in this batch, at most the module's
@@ -107,9 +114,12 @@ class Layer {
 struct LayerArguments {
   const Graph& graph;
   const Op& op;
-  std::string name;             ///< see Layer::name
-  std::vector<Operand> inputs;  ///< in the op's order; empty operands where they are absent
-  std::vector<Value*> outputs;  ///< null where nothing reads one
+  std::string name;  ///< see Layer::name
+  /// In the op's order; empty where absent, an integer constant (read it from the graph), or a
+  /// running statistic.
+  std::vector<Operand> inputs;
+  std::vector<Statistic*> statistics;  ///< by operand, null for all others (BATCH_NORMALIZATION)
+  std::vector<Value*> outputs;         ///< null where nothing reads one
   int64_t max_samples = 0;
   int threads = 1;
 

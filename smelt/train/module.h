@@ -1,24 +1,25 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "smelt/ir/model.h"
 #include "smelt/train/layer.h"
+#include "smelt/train/quantization_map.h"
 
 namespace smelt::train {
-
-/// What training changes besides parameters, without a gradient: running mean and variance.
-struct Statistic {
-  std::string name;
-  TensorId tensor;
-  std::vector<float> data;
-};
 
 struct ModuleOptions {
   int64_t max_samples = 32;  ///< the largest batch
   int threads = 1;
+  /// Parameters that stay as they are; none where empty.
+  std::function<bool(const Parameter&)> frozen;
+  /// Tensors whose gradient the caller may seed besides outputs (features of distillation).
+  std::vector<TensorId> features;
+  /// Rounds as the integer model will; null: float training. Must outlive the module.
+  const QuantizationMap* quantization = nullptr;
 };
 
 /// A graph that can be trained: the main graph of a float model, in training form or in that of a
@@ -46,9 +47,14 @@ class Module {
 
   /// Computes all values for step.samples samples.
   void forward(const Step& step);
-  /// From the gradients of `seeds`, which the caller filled (outputs or logits, each for all
-  /// samples of the step), the gradients of all trainable parameters; these are overwritten.
+  /// From the gradients of `seeds`, which the caller filled for all samples of the step, the
+  /// gradients of all trainable parameters; these are overwritten. Seeds are outputs, logits, and
+  /// the features of the options.
   void backward(const Step& step, const std::vector<Value*>& seeds);
+
+  /// From now on batch normalizations use their running statistics in training, too, and keep them
+  /// (true), or those of the batch (false, as at first).
+  void freeze_norms(bool frozen);
 
   /// The value of a tensor of the model; null where the module has none (distillation reads
   /// features through it).
@@ -57,8 +63,9 @@ class Module {
   /// The model with parameters and statistics as they are now.
   Model write_back(const Model& model) const;
 
+  struct State;  ///< module_state.h
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <map>
+
+#include "smelt/train/fake_quant.h"
+
+namespace smelt::train {
+
+/// How the weights of a layer are rounded in quantization-aware training.
+struct WeightQuant {
+  int32_t largest = 127;    ///< weights are symmetric in [-largest, largest]
+  bool per_channel = true;  ///< a scale for each output channel, or one for all
+};
+
+/// What quantization-aware training rounds in a module: tensors and weights of the graph that is
+/// trained. Tensors that share a scale share the FakeQuant.
+struct QuantizationMap {
+  std::map<TensorId, const FakeQuant*> tensors;
+  std::map<OpId, WeightQuant> weights;
+};
+
+}  // namespace smelt::train
