@@ -11,8 +11,8 @@ namespace smelt::cli {
 namespace {
 
 constexpr AddCommand kCommands[] = {
-    add_inspect, add_convert, add_quantize,  add_evaluate, add_debug,
-    add_shrink,  add_run,     add_benchmark, add_data,
+    add_inspect, add_convert, add_quantize, add_evaluate,  add_debug,
+    add_shrink,  add_train,   add_run,      add_benchmark, add_data,
 };
 
 constexpr const char* kFooter =

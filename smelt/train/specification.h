@@ -52,6 +52,8 @@ struct TrainingSection {
   std::string monitor;  ///< metric that chooses the best epoch; empty: val_accuracy or val_loss
   int patience = 0;     ///< epochs without improvement that end the run; 0: none do
   double min_delta = 0;
+  std::string keep;  ///< epoch whose parameters are written, "best" or "last"; empty: best where
+                     ///< there is validation data and nothing is pruned or clustered
   int64_t seed = 0;
   int threads = 0;  ///< 0: all
 };
@@ -109,6 +111,8 @@ struct PruneSection {
   std::vector<std::string> overrides;  ///< "dense*=0.8"
   bool keep = false;
   bool depthwise = false;
+
+  bool enabled() const { return sparsity > 0 || keep || !pattern.empty(); }
 };
 
 struct ClusterSection {

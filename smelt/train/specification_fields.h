@@ -53,6 +53,7 @@ void visit_keys(TrainingSection& s, Visit&& visit) {
   visit("monitor", s.monitor);
   visit("patience", s.patience);
   visit("min_delta", s.min_delta);
+  visit("keep", s.keep);
   visit("seed", s.seed);
   visit("threads", s.threads);
 }

@@ -46,10 +46,11 @@ Step Trainer::State::load(const Batch& from, bool training) {
 void Trainer::State::require_finite(double loss, int64_t samples) const {
   if (std::isfinite(loss)) return;
   const std::string where = first_not_finite(parts.model, parts.module, samples);
-  fail(ErrorKind::bad_argument,
-       "training diverged in epoch {}, step {}: the loss is {}{}; a lower learning rate or gradient "
-       "clipping (optimizer.global_clip_norm) may help",
-       epoch + 1, step + 1, loss, where.empty() ? "" : " because " + where);
+  fail(
+      ErrorKind::bad_argument,
+      "training diverged in epoch {}, step {}: the loss is {}{}; a lower learning rate or gradient "
+      "clipping (optimizer.global_clip_norm) may help",
+      epoch + 1, step + 1, loss, where.empty() ? "" : " because " + where);
 }
 
 void Trainer::State::train_step(const Batch& from) {
@@ -84,16 +85,15 @@ bool Trainer::State::report(bool validating, int64_t samples, const Means& so_fa
   const double rate =
       training_seconds > 0 ? static_cast<double>(trained_samples) / training_seconds : 0;
   const int64_t left = (options.epochs - epoch) * per_epoch - epoch_samples;
-  return options.progress(
-      {.validating = validating,
-       .epoch = epoch + 1,
-       .epochs = options.epochs,
-       .samples = samples,
-       .epoch_samples = validating ? options.validation->size() : per_epoch,
-       .loss = so_far.loss.value(),
-       .metric = so_far.metric.value(),
-       .samples_per_second = rate,
-       .seconds_left = rate > 0 ? static_cast<double>(left) / rate : 0});
+  return options.progress({.validating = validating,
+                           .epoch = epoch + 1,
+                           .epochs = options.epochs,
+                           .samples = samples,
+                           .epoch_samples = validating ? options.validation->size() : per_epoch,
+                           .loss = so_far.loss.value(),
+                           .metric = so_far.metric.value(),
+                           .samples_per_second = rate,
+                           .seconds_left = rate > 0 ? static_cast<double>(left) / rate : 0});
 }
 
 /// False where it was interrupted; a checkpoint then lies behind the last step.

@@ -79,7 +79,8 @@ TEST(Architectures, SaysWhatIsWrong) {
     return test::error_of([&] { make_architecture(name, options); });
   };
   EXPECT_EQ(error("resnet9", {.input = {32, 32, 3}}),
-            "bad_argument: there is no architecture resnet9; there are mobilenet_v1, mobilenet_v2, resnet8, "
+            "bad_argument: there is no architecture resnet9; there are mobilenet_v1, mobilenet_v2, "
+            "resnet8, "
             "ds_cnn, mlp, lstm");
   EXPECT_EQ(error("resnet8", {.input = {32, 32, 3}, .strides = {1}}),
             "bad_argument: --strides: the network has 3 strides, each 1 to 4; usual: 1,2,2");
