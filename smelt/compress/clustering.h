@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace smelt::compress {
+
+// Few values for many weights, on plain numbers; see smelt/train/cluster.h for training them.
+
+/// Where centroids start, as tfmot's CentroidInitialization.
+enum class CentroidInit {
+  linear,            ///< evenly from the smallest to the largest weight
+  kmeans_plus_plus,  ///< Arthur & Vassilvitskii 2007: drawn by squared distance to those drawn
+  density_based,     ///< at even steps of the distribution of weights, read off a grid of 30 points
+  random,            ///< uniform between the smallest and the largest weight
+};
+
+/// "linear", "kmeans++" (or "kmeans_plus_plus"), "density_based" (or "density"), "random";
+/// bad_argument for others.
+CentroidInit centroid_init(std::string_view name);
+std::string_view name(CentroidInit init);
+
+struct CentroidSettings {
+  int clusters = 16;  ///< at most this many values; at least 2, with keep_zeros 3
+  CentroidInit init = CentroidInit::kmeans_plus_plus;
+  /// One centroid is 0, and the others go to negative and positive weights in proportion to their
+  /// numbers (tfmot's preserve_sparsity).
+  bool keep_zeros = false;
+  int kmeans_steps = 0;  ///< of Lloyd's algorithm behind the initialization
+  uint64_t seed = 9;
+};
+
+/// Centroids in growing order, `clusters` of them or fewer: no value comes twice. Where the weights
+/// have no more than `clusters` different values, these are the centroids.
+std::vector<float> initial_centroids(std::span<const float> weights,
+                                     const CentroidSettings& settings);
+
+/// The nearest centroid of each weight, the first of equally near ones (tf.argmin of |w - c|);
+/// `centroids` need not be in order. At most 65535 centroids.
+void assign_clusters(std::span<const float> weights, std::span<const float> centroids,
+                     std::span<uint16_t> clusters);
+
+/// Lloyd's algorithm: each centroid becomes the mean of its weights, up to `steps` times or until
+/// nothing changes. Centroids without weights, and 0 where keep_zeros, stay. Returns the squared
+/// error that is left.
+double refine_centroids(std::span<const float> weights, int steps, bool keep_zeros,
+                        std::vector<float>& centroids);
+
+}  // namespace smelt::compress

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "smelt/compress/clustering.h"
+#include "smelt/compress/kernel_matrix.h"
+#include "smelt/train/constraint.h"
+#include "smelt/train/layer.h"
+
+namespace smelt::train {
+
+/// How the gradients of the weights in a cluster become that of their centroid.
+enum class GradientAggregation { sum, average };
+
+struct ClusterSettings {
+  compress::CentroidSettings centroids;  ///< keep_zeros: zeros of the model stay (sparsity)
+  bool per_channel = false;              ///< own centroids for each output channel of convolutions
+  GradientAggregation aggregation = GradientAggregation::sum;
+  /// The values that each kernel has now are its centroids (a clustered model is trained on, under
+  /// quantization too). bad_argument, naming the kernel, where it has more than 65535.
+  bool keep = false;
+  bool reassign = true;           ///< weights may change to another cluster while they are trained
+  std::vector<std::string> skip;  ///< globs over parameter names or layers that stay as they are
+  bool depthwise = false;         ///< kernels of depthwise convolutions too (tfmot leaves them)
+};
+
+/// Weight sharing while a model is trained, as tfmot's cluster_weights: each kernel stands for
+/// three things: the centroids, the original weights, and the clustered weights, which the forward
+/// pass reads and which are those centroids that are nearest to the original weights. The
+/// gradient of the clustered weights is that of the original ones (straight through), and its sum
+/// over a cluster that of the centroid. So the optimizer trains centroids and original weights:
+///   Clustering clustering(graph, module.parameters(), settings);
+///   Optimizer optimizer(settings, clustering.trained(module.parameters()));
+/// The module's kernels themselves always hold clustered weights: nothing is left to strip.
+class Clustering : public Constraint {
+ public:
+  /// Of `parameters`, the trainable kernels and embeddings of `graph`.
+  Clustering(const Graph& graph, const std::vector<Parameter*>& parameters,
+             ClusterSettings settings);
+  ~Clustering() override;
+
+  /// `parameters` with each clustered kernel replaced by "conv1/kernel/centroids" (a kernel by
+  /// kind) and, where weights may be reassigned, "conv1/kernel/original". They live as long as
+  /// this.
+  std::vector<Parameter*> trained(const std::vector<Parameter*>& parameters) const;
+
+  void after_backward(int64_t step) override;
+  void after_update(int64_t step) override;
+
+  /// "clusters/conv1/kernel": different values of the kernel (the most of a channel where they are
+  /// per channel).
+  void report(const std::function<void(const std::string&, double)>& visit) const override;
+  /// Assignments; centroids and original weights are visited here too, because no module has them.
+  void visit_state(const StateVisitor& visit) override;
+
+ private:
+  struct Target;
+  std::vector<std::unique_ptr<Target>> targets_;
+  ClusterSettings settings_;
+};
+
+}  // namespace smelt::train
