@@ -14,8 +14,10 @@ namespace smelt::compress {
 enum class CentroidInit {
   linear,            ///< evenly from the smallest to the largest weight
   kmeans_plus_plus,  ///< Arthur & Vassilvitskii 2007: drawn by squared distance to those drawn
-  density_based,     ///< at even steps of the distribution of weights, read off a grid of 30 points
-  random,            ///< uniform between the smallest and the largest weight
+  /// At even steps of the distribution of weights, read off a grid of 30 points and interpolated
+  /// (as tfmot says; it takes the point above, which makes several centroids the same).
+  density_based,
+  random,  ///< uniform between the smallest and the largest weight
 };
 
 /// "linear", "kmeans++" (or "kmeans_plus_plus"), "density_based" (or "density"), "random";
@@ -38,8 +40,12 @@ struct CentroidSettings {
 std::vector<float> initial_centroids(std::span<const float> weights,
                                      const CentroidSettings& settings);
 
+/// Cluster numbers are uint16.
+inline constexpr size_t kMaxClusters = 65535;
+
 /// The nearest centroid of each weight, the first of equally near ones (tf.argmin of |w - c|);
-/// `centroids` need not be in order. At most 65535 centroids.
+/// `centroids`, at most kMaxClusters, need not be in order. What `clusters` holds before does not
+/// change the result, but is fast where it is right.
 void assign_clusters(std::span<const float> weights, std::span<const float> centroids,
                      std::span<uint16_t> clusters);
 

@@ -60,7 +60,7 @@ struct PruneOverride {
 int64_t pruned_count(int64_t size, double sparsity);
 
 /// A mask (1: kept) with exactly pruned_count zeros where values are smallest; of equal magnitudes
-/// the one that stands first is pruned first. NaN counts as the largest.
+/// those that stand first are kept (as tf.math.top_k does). NaN counts as the largest.
 std::vector<uint8_t> magnitude_mask(std::span<const float> values, double sparsity);
 
 /// The same with whole blocks: exactly pruned_count(blocks, sparsity) of them; or the groups of a
@@ -69,7 +69,7 @@ std::vector<uint8_t> pattern_mask(std::span<const float> values, const KernelMat
                                   const PrunePattern& pattern, double sparsity);
 
 /// One threshold over several tensors: pruned_count(total size, sparsity) zeros in all of them; of
-/// equal magnitudes first those of the first tensor.
+/// equal magnitudes those of the first tensors are kept.
 std::vector<std::vector<uint8_t>> global_masks(std::span<const std::span<const float>> tensors,
                                                double sparsity);
 

@@ -1,0 +1,141 @@
+#include "smelt/compress/clustering.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "smelt/base/error.h"
+#include "smelt/base/random.h"
+
+namespace smelt::compress {
+namespace {
+
+using testing::ElementsAre;
+using testing::FloatEq;
+
+constexpr CentroidInit kInits[] = {CentroidInit::linear, CentroidInit::kmeans_plus_plus,
+                                   CentroidInit::density_based, CentroidInit::random};
+
+/// About a normal distribution, some of it exactly 0.
+std::vector<float> random_weights(size_t count, uint64_t seed, double zeros) {
+  Random random(seed);
+  std::vector<float> weights(count);
+  for (float& weight : weights) {
+    for (int i = 0; i < 12; ++i) weight += random.uniform(-0.5f, 0.5f);
+    if (random.uniform() < zeros) weight = 0;
+  }
+  return weights;
+}
+
+std::vector<uint16_t> assigned(const std::vector<float>& weights,
+                               const std::vector<float>& centroids) {
+  std::vector<uint16_t> clusters(weights.size());
+  assign_clusters(weights, centroids, clusters);
+  return clusters;
+}
+
+TEST(InitialCentroids, AreAtMostAsManyAsAskedForAndInOrder) {
+  for (const CentroidInit init : kInits) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      for (const bool keep_zeros : {false, true}) {
+        SCOPED_TRACE(testing::Message() << name(init) << " seed " << seed);
+        const std::vector<float> weights = random_weights(400, seed, 0.3);
+        const CentroidSettings settings{
+            .clusters = 16, .init = init, .keep_zeros = keep_zeros, .seed = seed};
+        const std::vector<float> centroids = initial_centroids(weights, settings);
+        EXPECT_LE(centroids.size(), 16u);
+        EXPECT_GE(centroids.size(), 12u);
+        EXPECT_TRUE(std::is_sorted(centroids.begin(), centroids.end(), std::less_equal<>()));
+        if (keep_zeros) {
+          EXPECT_EQ(std::count(centroids.begin(), centroids.end(), 0.0f), 1);
+        }
+        EXPECT_EQ(initial_centroids(weights, settings), centroids);
+      }
+    }
+  }
+}
+
+TEST(InitialCentroids, LinearOnesAreEven) {
+  const std::vector<float> weights = {-1, -0.9f, 0.3f, 0.5f, 1};
+  EXPECT_THAT(initial_centroids(weights, {.clusters = 3, .init = CentroidInit::linear}),
+              ElementsAre(-1, 0, 1));
+}
+
+// tfmot 0.8.1: of 3 negative and 6 positive weights and 6 clusters, round(5 * 3 / 9) are negative.
+TEST(InitialCentroids, ZeroSplitsTheOthersInProportion) {
+  const std::vector<float> weights = {-3, -2, -1, 0, 0, 1, 2, 3, 4, 5, 6};
+  EXPECT_THAT(
+      initial_centroids(weights, {.clusters = 6, .init = CentroidInit::linear, .keep_zeros = true}),
+      ElementsAre(-3, -1, 0, 1, 3.5f, 6));
+}
+
+TEST(InitialCentroids, FewValuesAreTheCentroids) {
+  const std::vector<float> weights = {0.5f, -0.0f, 0.5f, 0, -1};
+  for (const CentroidInit init : kInits) {
+    EXPECT_THAT(initial_centroids(weights, {.clusters = 3, .init = init}),
+                ElementsAre(-1, 0, 0.5f));
+  }
+}
+
+TEST(InitialCentroids, RefusesTooFewClusters) {
+  const std::vector<float> weights = {1, 2, 3};
+  EXPECT_THROW(initial_centroids(weights, {.clusters = 1}), Error);
+  EXPECT_THROW(initial_centroids(weights, {.clusters = 2, .keep_zeros = true}), Error);
+  EXPECT_THROW(initial_centroids(weights, {.clusters = 70000}), Error);
+  EXPECT_THROW(centroid_init("best"), Error);
+}
+
+TEST(AssignClusters, FindsTheNearestWhateverItStartsFrom) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const std::vector<float> weights = random_weights(300, seed, 0.2);
+    std::vector<float> centroids = random_weights(2 + random.below(20), seed + 99, 0.3);
+    std::vector<uint16_t> start(weights.size());
+    for (uint16_t& cluster : start) cluster = static_cast<uint16_t>(random.below(40));
+    assign_clusters(weights, centroids, start);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const auto nearest = std::min_element(
+          centroids.begin(), centroids.end(),
+          [&](float a, float b) { return std::fabs(weights[i] - a) < std::fabs(weights[i] - b); });
+      ASSERT_EQ(start[i], nearest - centroids.begin()) << weights[i];
+    }
+  }
+}
+
+TEST(AssignClusters, SurvivesWhatIsNoNumber) {
+  EXPECT_THAT(assigned({NAN, 1, -INFINITY}, {NAN, 2, 0}), ElementsAre(1, 1, 2));
+  EXPECT_THAT(assigned({1}, {NAN, NAN}), ElementsAre(0));
+}
+
+TEST(RefineCentroids, LowersTheErrorAndKeepsZero) {
+  for (const CentroidInit init : kInits) {
+    const std::vector<float> weights = random_weights(1000, 5, 0.4);
+    std::vector<float> centroids =
+        initial_centroids(weights, {.clusters = 9, .init = init, .keep_zeros = true});
+    double error = refine_centroids(weights, 0, true, centroids);
+    for (int step = 0; step < 5; ++step) {
+      const double next = refine_centroids(weights, 1, true, centroids);
+      EXPECT_LE(next, error * (1 + 1e-6));
+      error = next;
+    }
+    EXPECT_EQ(std::count(centroids.begin(), centroids.end(), 0.0f), 1);
+    const std::vector<uint16_t> clusters = assigned(weights, centroids);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      if (weights[i] == 0) {
+        ASSERT_EQ(centroids[clusters[i]], 0);
+      }
+    }
+  }
+}
+
+TEST(RefineCentroids, FindsSeparateGroups) {
+  std::vector<float> centroids = {0, 1};
+  refine_centroids(std::vector<float>{0, 2, 10, 12, 14}, 10, false, centroids);
+  EXPECT_THAT(centroids, ElementsAre(FloatEq(1), FloatEq(12)));
+}
+
+}  // namespace
+}  // namespace smelt::compress
