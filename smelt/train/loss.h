@@ -26,6 +26,9 @@ enum class LossKind {
 LossKind loss_kind(std::string_view name);
 std::string_view name(LossKind kind);
 
+/// One of the first three.
+bool is_crossentropy(LossKind kind);
+
 struct LossSettings {
   LossKind kind = LossKind::sparse_categorical_crossentropy;
   /// s in [0, 1): targets become y (1 - s) + s / E; of binary_crossentropy y (1 - s) + s / 2.

@@ -33,11 +33,12 @@ std::string_view name(MetricKind kind);
 /// What is looked at while a loss of this kind is trained: accuracy for crossentropies, else mae.
 MetricKind usual_metric(LossKind kind);
 
-/// A metric of the batch that `loss` just read, to be added to `mean`, each position weighing its
-/// sample's weight (or 1). Accuracy follows the loss as Keras chooses it: the largest entry against
-/// the class number, or against the largest of the target; with binary_crossentropy (or one class)
-/// each entry against the threshold 0.5 (0 of logits). The first of equal entries is the largest.
-/// mae and mse compare probabilities where the loss reads logits.
+/// Adds a metric of the batch that `loss` just read to `mean`, each position with weight 1 (sample
+/// and class weights are those of the loss alone, as in Keras). Accuracy follows the loss as Keras
+/// chooses it: the largest entry against the class number, or against the largest of the target;
+/// with binary_crossentropy (or one class) each entry against the threshold 0.5 (0 of logits). The
+/// first of equal entries is the largest. mae and mse compare probabilities where the loss reads
+/// logits.
 void measure(MetricKind kind, const Loss& loss, const Step& step, const Targets& targets,
              RunningMean& mean);
 

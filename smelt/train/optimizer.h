@@ -10,6 +10,9 @@
 
 namespace smelt::train {
 
+struct GradientRule;
+struct UpdateSpan;
+
 /// With g the gradient and t counting steps from 1, as Keras 3 computes them (keras.optimizers):
 ///   sgd      w -= lr g; with momentum m' = mu m - lr g, w += m' (nesterov: w += mu m' - lr g)
 ///   adam     m' = m + (g - m)(1 - b1), v' = v + (g^2 - v)(1 - b2),
@@ -80,7 +83,13 @@ class Optimizer {
     std::vector<float> m, v, d;  ///< empty where the rule has no such moment
     double rate_factor = 1;
   };
-  std::vector<double> squared_norms(Workers& workers) const;
+  struct Decay {
+    double decoupled = 0;
+    float l2 = 0;
+  };
+  Decay decay_of(const Parameter& parameter) const;
+  std::vector<float> clip_factors(Workers& workers);
+  void update(double rate, const GradientRule& before, const UpdateSpan& span) const;
 
   OptimizerSettings settings_;
   std::vector<Parameter*> parameters_;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +28,10 @@ std::string_view name(ScheduleKind kind);
 /// Whether a metric improves by growing. "accuracy" and names that end so do, others shrink.
 enum class Direction { lower_is_better, higher_is_better };
 Direction metric_direction(std::string_view metric);
+/// What every metric improves on.
+double worst_metric(Direction direction);
+/// By more than min_delta; never where `metric` is NaN.
+bool improves(Direction direction, double metric, double best, double min_delta);
 
 struct ScheduleSettings {
   ScheduleKind kind = ScheduleKind::constant;
