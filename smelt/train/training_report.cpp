@@ -46,7 +46,8 @@ OrderedJson to_json(const TrainingReport& report) {
                       {"best_epoch", result.best_epoch}};
   if (const EpochMetrics* kept = kept_epoch(report)) {
     json["kept_epoch"] = kept->epoch;
-    for (const auto& [name, value] : train::to_json(*kept).items()) {
+    const OrderedJson metrics = train::to_json(*kept);
+    for (const auto& [name, value] : metrics.items()) {
       if (name != "epoch" && name != "seconds" && name != "samples_per_second") json[name] = value;
     }
   }
