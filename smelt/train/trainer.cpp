@@ -25,7 +25,6 @@ std::unique_ptr<BatchStream> validation_stream(const TrainerOptions& options) {
 Trainer::State::State(const TrainerParts& given_parts, TrainerOptions given_options)
     : parts(given_parts),
       options(std::move(given_options)),
-      workers(options.threads),
       stopping(options.stopping),
       validation(validation_stream(options)) {
   check_answers(*options.train, parts.loss);
@@ -40,7 +39,7 @@ Step Trainer::State::load(const Batch& from, bool training) {
   return {.samples = from.samples,
           .training = training,
           .seed = mix_seed(options.seed, kStepStream, static_cast<uint64_t>(step)),
-          .workers = &workers};
+          .workers = &parts.workers};
 }
 
 void Trainer::State::require_finite(double loss, int64_t samples) const {
@@ -74,7 +73,7 @@ void Trainer::State::train_step(const Batch& from) {
   measure(parts.metric, parts.loss, pass, targets, means.metric);
   parts.module.backward(pass, seeds);
   for (const NamedConstraint& each : parts.constraints) each.constraint->after_backward(step);
-  parts.optimizer.step(workers, parts.schedule.rate(step));
+  parts.optimizer.step(parts.workers, parts.schedule.rate(step));
   for (const NamedConstraint& each : parts.constraints) each.constraint->after_update(step);
   ++step;
 }

@@ -31,6 +31,7 @@ struct TrainerParts {
   MetricKind metric = MetricKind::accuracy;
   Optimizer& optimizer;
   Schedule& schedule;
+  Workers& workers;
   std::vector<NamedConstraint> constraints = {};
   Distillation* distillation = nullptr;
 };
@@ -59,7 +60,6 @@ struct TrainerOptions {
   BatchOptions batches;
   int64_t epochs = 1;
   uint64_t seed = 0;
-  int threads = 1;
   std::string monitor = "val_loss";
   EarlyStoppingSettings stopping;
   bool stops_early = false;

@@ -41,7 +41,6 @@ struct Trainer::State {
 
   TrainerParts parts;
   TrainerOptions options;
-  Workers workers;
   EarlyStopping stopping;
   Snapshot best;
   std::unique_ptr<BatchStream> validation;

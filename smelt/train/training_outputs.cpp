@@ -59,7 +59,7 @@ std::vector<WrittenModel> write_models(const Model& trained, const TrainingData&
   };
   const bool quantizes = !output.quantize.empty();
   Model floats = trained;
-  if (trained.source.format != "tflite") run_pipeline(floats, inference_pipeline());
+  if (!training_form_op(floats.main()).empty()) run_pipeline(floats, inference_pipeline());
   save(floats, "model.tflite", "float32", !quantizes);
   if (quantizes) {
     save(quantized(trained, data, specification, callbacks),

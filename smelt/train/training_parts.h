@@ -34,7 +34,7 @@ class TrainingSession {
   void add_constraints(const Specification& specification);
 
   const Model& model_;
-  int threads_ = 1;
+  std::unique_ptr<Workers> workers_;
   RunLength length_;
   std::unique_ptr<Module> module_;
   std::vector<OutputLoss> losses_;

@@ -60,11 +60,12 @@ TrainingSession::TrainingSession(const Model& model, const TrainingData& data,
                                  Specification& specification)
     : model_(model) {
   TrainingSection& training = specification.training;
-  threads_ = training.threads > 0 ? training.threads : available_threads();
+  const int threads = training.threads > 0 ? training.threads : available_threads();
+  workers_ = std::make_unique<Workers>(threads);
   const int64_t samples = data.train->size();
   length_ = {.steps_per_epoch = (samples + training.batch - 1) / training.batch,
              .epochs = training.epochs};
-  module_ = make_module(model, specification, threads_);
+  module_ = make_module(model, specification, threads);
 
   LossSettings settings =
       loss_settings(specification, usual_loss(*data.train, *module_->outputs().at(0)));
@@ -99,7 +100,7 @@ TrainingSession::TrainingSession(const Model& model, const TrainingData& data,
     const Model teacher = load(specification.distill.teacher);
     distillation_ = std::make_unique<Distillation>(
         model, *module_, losses_, teacher, distill_settings(specification.distill),
-        ModuleOptions{.max_samples = training.batch, .threads = threads_});
+        ModuleOptions{.max_samples = training.batch, .threads = threads});
   }
 }
 
@@ -116,7 +117,8 @@ void TrainingSession::add_constraints(const Specification& specification) {
   if (specification.cluster.clusters > 0) {
     const auto seed = static_cast<uint64_t>(specification.training.seed);
     add("cluster", std::make_unique<Clustering>(graph, module_->parameters(),
-                                                cluster_settings(specification.cluster, seed)));
+                                                cluster_settings(specification.cluster, seed),
+                                                workers_.get()));
   }
 }
 
@@ -128,6 +130,7 @@ TrainerParts TrainingSession::parts() {
           .metric = metric_,
           .optimizer = *optimizer_,
           .schedule = *schedule_,
+          .workers = *workers_,
           .constraints = constraints_,
           .distillation = distillation_.get()};
 }
@@ -140,7 +143,6 @@ TrainerOptions TrainingSession::options(const TrainingData& data,
                          .validation = data.validation,
                          .epochs = training.epochs,
                          .seed = seed,
-                         .threads = threads_,
                          .monitor = training.monitor,
                          .stops_early = training.patience > 0,
                          .keep = training.keep == "best" ? Keep::best : Keep::last,
