@@ -38,6 +38,7 @@ void add_convert(CLI::App& app, Run& chosen);
 void add_quantize(CLI::App& app, Run& chosen);
 void add_debug(CLI::App& app, Run& chosen);
 void add_shrink(CLI::App& app, Run& chosen);
+void add_train(CLI::App& app, Run& chosen);
 void add_evaluate(CLI::App& app, Run& chosen);
 void add_run(CLI::App& app, Run& chosen);
 void add_benchmark(CLI::App& app, Run& chosen);

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -6,35 +5,20 @@
 
 #include "command.h"
 #include "smelt/base/error.h"
+#include "smelt/base/near_name.h"
 
 namespace smelt::cli {
 namespace {
 
 constexpr AddCommand kCommands[] = {
-    add_inspect, add_convert, add_quantize,  add_evaluate, add_debug,
-    add_shrink,  add_run,     add_benchmark, add_data,
+    add_inspect, add_convert, add_quantize, add_evaluate,  add_debug,
+    add_shrink,  add_train,   add_run,      add_benchmark, add_data,
 };
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the model is not supported, 4 it ran but a\n"
     "stated criterion (--min-ratio, --max-drop) was missed.\n"
     "`smelt COMMAND --help` lists a command's flags.";
-
-/// Levenshtein distance.
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 /// "did you mean --calibrate?" for an unknown flag or command, empty where nothing is near.
 std::string suggestion(const CLI::App& app, const std::string& word) {
@@ -45,11 +29,8 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
   for (const CLI::App* sub : command->get_subcommands({})) known.push_back(sub->get_name());
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& a, auto& b) {
-    return edit_distance(word, a) < edit_distance(word, b);
-  });
-  if (nearest == known.end() || edit_distance(word, *nearest) > 3) return "";
-  return "; did you mean " + *nearest + "?";
+  const std::string near = near_name(word, known);
+  return near.empty() ? "" : "; did you mean " + near + "?";
 }
 
 /// An unknown word is the likelier cause of whatever else is missing, so it comes first.

@@ -2,31 +2,9 @@
 
 #include <charconv>
 
-#include "smelt/data/open_dataset.h"
 #include "smelt/formats/formats.h"
 
 namespace smelt::cli {
-namespace {
-
-/// "32x32x3" as a shape.
-Shape parse_shape(const std::string& text) {
-  std::vector<int32_t> dims;
-  const char* at = text.data();
-  const char* end = at + text.size();
-  while (at < end) {
-    int32_t size = 0;
-    const auto [next, error] = std::from_chars(at, end, size);
-    if (error != std::errc() || size <= 0 || (next < end && (*next != 'x' || next + 1 == end))) {
-      fail(ErrorKind::bad_argument, "--input-shape {}: expected sizes such as 32x32x3", text);
-    }
-    dims.push_back(size);
-    at = next + (next < end ? 1 : 0);
-  }
-  return Shape(std::move(dims));
-}
-
-}  // namespace
-
 void add_model(CLI::App& command, ModelOptions& options) {
   command
       .add_option("MODEL", options.path,
@@ -98,7 +76,8 @@ Numerics parse_numerics(const std::string& option) {
 Model load_model(const ModelOptions& options) {
   LoadOptions load_options;
   for (const std::string& text : options.input_shapes) {
-    load_options.input_shapes.push_back(parse_shape(text));
+    load_options.input_shapes.push_back(
+        with_context([&] { return "--input-shape"; }, [&] { return parse_sample_shape(text); }));
   }
   load_options.weights = options.weights;
   load_options.config = options.config;
@@ -141,15 +120,7 @@ void add_preprocessing(CLI::App& command, DataOptions& options) {
 }
 
 DatasetPtr open_data(const std::string& spec, const DataOptions& options) {
-  DatasetOptions open;
-  open.keys = {.x = options.x_key, .y = options.y_key};
-  Preprocessing& steps = open.preprocessing;
-  steps.channels = options.channels;
-  if (!options.resize.empty()) steps.resize = parse_image_size(options.resize);
-  if (!options.range.empty()) steps.range = parse_value_range(options.range);
-  if (!options.mean.empty()) steps.mean = parse_float_list(options.mean);
-  if (!options.std.empty()) steps.std = parse_float_list(options.std);
-  return open_dataset(spec, open);
+  return open_dataset(spec, parse_dataset_options(options));
 }
 
 double parse_share(const std::string& flag, const std::string& text) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "smelt/data/dataset.h"
+#include "smelt/data/open_dataset.h"
 #include "smelt/ir/model.h"
 #include "smelt/kernels/kernel.h"
 #include "smelt/passes/pipeline.h"
@@ -38,11 +38,7 @@ void add_numerics(CLI::App& command, std::string& option);
 Numerics parse_numerics(const std::string& option);
 
 /// How samples become what the model was trained on.
-struct DataOptions {
-  std::string range, resize, mean, std;
-  int channels = 0;
-  std::string x_key, y_key;
-};
+using DataOptions = DatasetText;
 
 void add_preprocessing(CLI::App& command, DataOptions& options);
 DatasetPtr open_data(const std::string& spec, const DataOptions& options);

@@ -38,24 +38,41 @@ void Terminal::write(const std::string& text) {
   std::fflush(out_);
 }
 
+bool Terminal::shows_bars() const { return !quiet_ && isatty(fileno(err_)) != 0; }
+
 Progress Terminal::progress() {
-  const bool show = !quiet_ && isatty(fileno(err_)) != 0;
+  const bool show = shows_bars();
   return [this, show](std::string_view stage, int64_t done, int64_t total) {
     if (show) draw(stage, done, total);
     return !interrupted();
   };
 }
 
-void Terminal::draw(std::string_view stage, int64_t done, int64_t total) {
-  const auto now = std::chrono::steady_clock::now();
-  if (stage != stage_) {
-    stage_ = stage;
-    stage_start_ = now;
-  } else if (now - last_drawn_ < kRedrawInterval && done != total) {
-    return;
+bool Terminal::training(const std::string& stage, int64_t done, int64_t total, double rate,
+                        double seconds_left) {
+  if (shows_bars() && due(done == total)) {
+    draw_line(fmt::format("\r{} [{}] {}/{}  {:.0f}/s  {:.0f} s left", stage,
+                          bar(static_cast<double>(done) / static_cast<double>(total)), done, total,
+                          rate, seconds_left));
   }
+  return !interrupted();
+}
+
+bool Terminal::due(bool last) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_drawn_ < kRedrawInterval && !last) return false;
   last_drawn_ = now;
-  const double seconds = std::chrono::duration<double>(now - stage_start_).count();
+  return true;
+}
+
+void Terminal::draw(std::string_view stage, int64_t done, int64_t total) {
+  const bool begins = stage != stage_;
+  if (begins) {
+    stage_ = stage;
+    stage_start_ = std::chrono::steady_clock::now();
+  }
+  if (!due(begins || done == total)) return;
+  const double seconds = std::chrono::duration<double>(last_drawn_ - stage_start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   std::string line = fmt::format("\r{:<12}", stage);
   if (total > 0) {
@@ -66,6 +83,10 @@ void Terminal::draw(std::string_view stage, int64_t done, int64_t total) {
   } else {
     line += fmt::format("{}  {:.0f}/s", done, rate);
   }
+  draw_line(line);
+}
+
+void Terminal::draw_line(const std::string& line) {
   fmt::print(err_, "{}\033[K", line);
   std::fflush(err_);
   bar_drawn_ = true;

@@ -27,9 +27,16 @@ class Terminal {
   /// A bar with rate and time left, redrawn a few times a second. Stops the work on Ctrl-C.
   Progress progress();
 
+  /// A bar of work whose rate and time left the caller knows; false where Ctrl-C was pressed.
+  bool training(const std::string& stage, int64_t done, int64_t total, double rate,
+                double seconds_left);
+
  private:
   void write(const std::string& text);
   void draw(std::string_view stage, int64_t done, int64_t total);
+  bool shows_bars() const;
+  bool due(bool last);
+  void draw_line(const std::string& line);
   void clear_line();
 
   std::FILE* out_;

@@ -120,6 +120,18 @@ DatasetPtr open_source(const std::string& spec, const DatasetOptions& options) {
 
 }  // namespace
 
+DatasetOptions parse_dataset_options(const DatasetText& text) {
+  DatasetOptions options;
+  options.keys = {.x = text.x_key, .y = text.y_key};
+  Preprocessing& steps = options.preprocessing;
+  steps.channels = text.channels;
+  if (!text.resize.empty()) steps.resize = parse_image_size(text.resize);
+  if (!text.range.empty()) steps.range = parse_value_range(text.range);
+  if (!text.mean.empty()) steps.mean = parse_float_list(text.mean);
+  if (!text.std.empty()) steps.std = parse_float_list(text.std);
+  return options;
+}
+
 DatasetPtr open_dataset(const std::string& spec, const DatasetOptions& options) {
   if (spec.empty()) fail(ErrorKind::bad_argument, "the name of the data is empty");
   return preprocess(open_source(spec, options), options.preprocessing);

@@ -233,6 +233,22 @@ ImageSize parse_image_size(std::string_view text) {
   return {number(text.substr(0, cross)), number(text.substr(cross + 1))};
 }
 
+Shape parse_sample_shape(std::string_view text) {
+  std::vector<int32_t> dims;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (at < end) {
+    int32_t size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    if (error != std::errc() || size <= 0 || (next < end && (*next != 'x' || next + 1 == end))) {
+      fail(ErrorKind::bad_argument, "{}: expected sizes such as 32x32x3", text);
+    }
+    dims.push_back(size);
+    at = next + (next < end ? 1 : 0);
+  }
+  return Shape(std::move(dims));
+}
+
 std::vector<float> parse_float_list(std::string_view text) {
   std::vector<float> values;
   for (size_t begin = 0; begin <= text.size();) {

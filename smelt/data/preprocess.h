@@ -47,6 +47,9 @@ ValueRange parse_value_range(std::string_view text);
 /// "96x128" (height x width) or "96"; bad_argument otherwise.
 ImageSize parse_image_size(std::string_view text);
 
+/// "32x32x3", sizes of any number of axes; bad_argument otherwise.
+Shape parse_sample_shape(std::string_view text);
+
 /// "0.5" or "0.485,0.456,0.406"; bad_argument otherwise.
 std::vector<float> parse_float_list(std::string_view text);
 

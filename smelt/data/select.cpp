@@ -1,6 +1,7 @@
 #include "smelt/data/select.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -102,6 +103,27 @@ DatasetPtr take_first(DatasetPtr dataset, int64_t count) {
   std::vector<int64_t> samples(static_cast<size_t>(count));
   std::iota(samples.begin(), samples.end(), int64_t{0});
   return std::make_shared<SubsetDataset>(std::move(dataset), std::move(samples), "the first");
+}
+
+DatasetSplit split(const DatasetPtr& dataset, double share, uint64_t seed) {
+  const int64_t size = dataset->size();
+  const auto count = static_cast<int64_t>(std::llround(share * static_cast<double>(size)));
+  if (!(share > 0 && share < 1) || count < 1 || count >= size) {
+    fail(ErrorKind::bad_argument, "a share of {} of {} samples leaves nothing to one side", share,
+         size);
+  }
+  std::vector<int64_t> chosen = choose_samples(*dataset, count, seed);
+  std::vector<int64_t> others;
+  size_t next = 0;
+  for (int64_t sample = 0; sample < size; ++sample) {
+    if (next < chosen.size() && chosen[next] == sample) {
+      ++next;
+    } else {
+      others.push_back(sample);
+    }
+  }
+  return {std::make_shared<SubsetDataset>(dataset, std::move(others), "all but a choice, "),
+          std::make_shared<SubsetDataset>(dataset, std::move(chosen), "a choice of")};
 }
 
 }  // namespace smelt

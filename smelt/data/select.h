@@ -16,4 +16,13 @@ DatasetPtr select(DatasetPtr dataset, int64_t count, uint64_t seed);
 /// The first `count` samples, or all; bad_argument where count is not positive.
 DatasetPtr take_first(DatasetPtr dataset, int64_t count);
 
+struct DatasetSplit {
+  DatasetPtr kept;
+  DatasetPtr held_out;
+};
+
+/// The samples that choose_samples chooses for `share` of the data set, and all others. A class
+/// gives its share to both. bad_argument where one of them would be empty.
+DatasetSplit split(const DatasetPtr& dataset, double share, uint64_t seed);
+
 }  // namespace smelt

@@ -81,6 +81,8 @@ class SampleWise {
       case OpType::conv_3d:
       case OpType::depthwise_conv_2d:
         return samples(op, 0) && fixed(op, 1) && fixed(op, 2);
+      case OpType::batch_normalization:
+        return samples(op, 0) && all_fixed_behind(op, 1);
       case OpType::fully_connected:
         return samples(op, 0) && fixed(op, 1) && fixed(op, 2) && !hybrid(op);
       case OpType::transpose_conv:
@@ -152,6 +154,7 @@ class SampleWise {
       case OpType::cast:
       case OpType::depth_to_space:
       case OpType::dequantize:
+      case OpType::dropout:
       case OpType::l2_pool_2d:
       case OpType::max_pool_2d:
       case OpType::quantize:

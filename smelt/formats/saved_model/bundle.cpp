@@ -1,6 +1,6 @@
 #include "smelt/formats/saved_model/bundle.h"
 
-#include "smelt/formats/saved_model/crc32c.h"
+#include "smelt/base/crc32c.h"
 #include "smelt/formats/saved_model/table.h"
 #include "smelt/formats/tensorflow/tensor_proto.h"
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "smelt/formats/saved_model/crc32c.h"
+#include "smelt/base/crc32c.h"
 #include "smelt/formats/saved_model/snappy.h"
 
 namespace smelt::saved_model {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "smelt/formats/saved_model/crc32c.h"
+#include "smelt/base/crc32c.h"
 
 namespace smelt::saved_model {
 

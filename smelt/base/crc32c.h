@@ -4,7 +4,7 @@
 
 #include "smelt/base/bytes.h"
 
-namespace smelt::saved_model {
+namespace smelt {
 
 /// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78) of bytes that follow others of `crc`.
 uint32_t crc32c(ByteView bytes, uint32_t crc = 0);
@@ -15,4 +15,4 @@ inline uint32_t masked_crc32c(uint32_t crc) {
   return ((crc >> 15) | (crc << 17)) + kDelta;
 }
 
-}  // namespace smelt::saved_model
+}  // namespace smelt

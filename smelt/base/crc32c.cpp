@@ -1,8 +1,8 @@
-#include "smelt/formats/saved_model/crc32c.h"
+#include "smelt/base/crc32c.h"
 
 #include <array>
 
-namespace smelt::saved_model {
+namespace smelt {
 namespace {
 
 /// kTables[k][b]: the checksum of byte b with k zero bytes behind it, so that eight bytes are taken
@@ -42,4 +42,4 @@ uint32_t crc32c(ByteView bytes, uint32_t crc) {
   return ~crc;
 }
 
-}  // namespace smelt::saved_model
+}  // namespace smelt
