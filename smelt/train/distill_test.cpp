@@ -73,7 +73,7 @@ struct Pair {
 
 TEST(Distillation, SoftmaxLossIsTheSoftenedDivergence) {
   Pair s(OpType::softmax, OpType::softmax, LossKind::sparse_categorical_crossentropy,
-          {.temperature = 3, .alpha = 0.2});
+         {.temperature = 3, .alpha = 0.2});
   Value& logits = *s.losses[0].loss.value();
   EXPECT_NE(&logits, s.module->outputs()[0]);
   Module teacher(s.teacher, s.options);
@@ -117,7 +117,7 @@ TEST(Distillation, AStudentThatIsItsTeacherHasNothingToLearn) {
 
 TEST(Distillation, FeaturesArePulledTogether) {
   Pair s(OpType::softmax, OpType::softmax, LossKind::sparse_categorical_crossentropy,
-          {.alpha = 1, .features = {{"act", "act"}}, .feature_weight = 2});
+         {.alpha = 1, .features = {{"act", "act"}}, .feature_weight = 2});
   ASSERT_EQ(s.distill->seeds().size(), 1u);
   EXPECT_GT(s.distill->run(s.step, LossGradient::write), 0);
   s.check_gradient(*s.distill->seeds()[0]);
