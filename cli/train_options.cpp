@@ -125,6 +125,8 @@ void add_compression_flags(CLI::App& command, TrainCommand& options) {
   SettingFlags add(command, options, "Compression");
   add.truth("--qat", "qat.enabled", "Quantization-aware training");
   add.value("--prune", "prune.sparsity", "Share of each kernel's weights to make zero", "SHARE");
+  add.value("--prune-channels", "prune.channels",
+            "Share of output channels to remove from MODEL before it is trained", "SHARE");
   add.value("--cluster", "cluster.clusters", "Different weights that each kernel may have", "N");
   add.value("--teacher", "distill.teacher", "Learn from this model's outputs too", "MODEL");
   add.value("--temperature", "distill.temperature", "Of the teacher's outputs (4)", "X");

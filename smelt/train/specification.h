@@ -103,12 +103,15 @@ struct PruneSection {
   double begin_epoch = 0;
   double end_epoch = 0;  ///< 0: two thirds of the run (polynomial), or its end
   double power = 3;
-  int64_t frequency = 100;  ///< steps
-  std::vector<int> block;   ///< rows, columns
+  int64_t frequency = 0;   ///< steps; 0: 100, or less in a short run
+  std::vector<int> block;  ///< rows, columns
   std::string pooling = "average";
   std::string pattern;  ///< "2:4"
   bool global = false;
   std::vector<std::string> overrides;  ///< "dense*=0.8"
+  double channels = 0;                 ///< share of output channels to remove before training
+  std::string channel_norm = "l2";     ///< l1, l2 or gamma
+  int channels_multiple_of = 1;        ///< what stays is rounded up to a multiple
   bool keep = false;
   bool depthwise = false;
 

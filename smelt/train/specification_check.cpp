@@ -61,6 +61,10 @@ void check(const Specification& s) {
   check_times(s);
   s.augment.check();
   require(s.prune.sparsity >= 0 && s.prune.sparsity < 1, "prune.sparsity (--prune) lies in [0, 1)");
+  require(s.prune.channels >= 0 && s.prune.channels < 1,
+          "prune.channels (--prune-channels) lies in [0, 1)");
+  require(s.prune.frequency >= 0, "prune.frequency is at least 0");
+  require(s.prune.channels_multiple_of >= 1, "prune.channels_multiple_of is at least 1");
   require(s.cluster.clusters == 0 || s.cluster.clusters >= 2,
           "cluster.clusters (--cluster) is at least 2");
   require(s.output.calibration_samples >= 1 && s.qat.calibration_samples >= 1,

@@ -127,6 +127,9 @@ void visit_keys(PruneSection& s, Visit&& visit) {
   visit("pattern", s.pattern);
   visit("global", s.global);
   visit("overrides", s.overrides);
+  visit("channels", s.channels);
+  visit("channel_norm", s.channel_norm);
+  visit("channels_multiple_of", s.channels_multiple_of);
   visit("keep", s.keep);
   visit("depthwise", s.depthwise);
 }

@@ -100,6 +100,9 @@ TrainingReport run_training(Specification specification, const TrainingRun& run,
     report.parameters += each->size();
     if (each->trainable) report.trainable_parameters += each->size();
   }
+  for (const Statistic* each : session.module().statistics()) {
+    report.parameters += static_cast<int64_t>(each->data.size());
+  }
 
   std::optional<RunFolder> folder;
   TrainerOptions options = session.options(data, specification);

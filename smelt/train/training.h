@@ -39,7 +39,7 @@ struct TrainingReport {
   Specification specification;  ///< resolved
   std::string version;
   TrainResult result;
-  int64_t parameters = 0;
+  int64_t parameters = 0;  ///< as Keras counts them, moving statistics among them
   int64_t trainable_parameters = 0;
   Keep keep = Keep::last;
   std::vector<WrittenModel> models;

@@ -87,6 +87,9 @@ Model open_training_model(Specification& specification, const TrainingData& data
   } else {
     model = open_file(specification, *data.train);
   }
+  if (specification.prune.channels > 0) {
+    model = compress::remove_channels(model, channel_settings(specification.prune)).model;
+  }
   for (const DatasetPtr& each : {data.train, data.validation, data.test}) {
     if (each != nullptr) check_inputs(model.main(), *each);
   }

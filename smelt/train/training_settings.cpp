@@ -49,6 +49,8 @@ void set_steps(const PruneSection& prune, const RunLength& length,
   const int64_t wanted = prune.end_epoch > 0 ? steps_of(prune.end_epoch, length)
                                              : length.steps() - length.steps() / kUsualEnd;
   const int64_t span = std::max<int64_t>(wanted - schedule.begin_step, 1);
+  constexpr int64_t kLeastChoices = 20;
+  if (prune.frequency == 0) schedule.frequency = std::clamp<int64_t>(span / kLeastChoices, 1, 100);
   schedule.frequency = std::min(schedule.frequency, span);
   schedule.end_step = schedule.begin_step + span / schedule.frequency * schedule.frequency;
 }
@@ -124,7 +126,7 @@ PruneSettings prune_settings(const PruneSection& prune, const RunLength& length)
                        .initial_sparsity = prune.initial_sparsity,
                        .final_sparsity = prune.sparsity,
                        .power = prune.power,
-                       .frequency = prune.frequency};
+                       .frequency = prune.frequency > 0 ? prune.frequency : 100};
   set_steps(prune, length, settings.schedule);
   if (!prune.block.empty()) {
     if (prune.block.size() != 2) {
@@ -139,6 +141,18 @@ PruneSettings prune_settings(const PruneSection& prune, const RunLength& length)
     settings.overrides.push_back(parse_override(text));
   }
   return settings;
+}
+
+compress::ChannelSettings channel_settings(const PruneSection& prune) {
+  constexpr std::string_view kNorms[] = {"l1", "l2", "gamma"};
+  const auto* norm = std::ranges::find(kNorms, prune.channel_norm);
+  if (norm == std::end(kNorms)) {
+    fail(ErrorKind::bad_argument, "prune.channel_norm: there is no {}; there are {}",
+         prune.channel_norm, fmt::join(kNorms, ", "));
+  }
+  return {.fraction = prune.channels,
+          .norm = static_cast<compress::ChannelNorm>(norm - std::begin(kNorms)),
+          .multiple_of = prune.channels_multiple_of};
 }
 
 ClusterSettings cluster_settings(const ClusterSection& cluster, uint64_t seed) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "smelt/compress/channels.h"
 #include "smelt/train/cluster.h"
 #include "smelt/train/distill.h"
 #include "smelt/train/early_stopping.h"
@@ -26,6 +27,7 @@ OptimizerSettings optimizer_settings(const Specification& specification);
 ScheduleSettings schedule_settings(const Specification& specification, const RunLength& length,
                                    std::string_view watched);
 PruneSettings prune_settings(const PruneSection& prune, const RunLength& length);
+compress::ChannelSettings channel_settings(const PruneSection& prune);
 ClusterSettings cluster_settings(const ClusterSection& cluster, uint64_t seed);
 DistillSettings distill_settings(const DistillSection& distill);
 
