@@ -92,6 +92,8 @@ TEST(SelectLayer, ChoosesByValues) {
   select(OpType::select, 51, {1, 3, 4});
   select(OpType::select, 52, {1});
   select(OpType::select_v2, 53, {1, 3, 1});
+  OneOp fixed(OpType::select_v2, NoAttributes{}, 55);
+  fixed.truths({1, 3, 1}, {1, 0, 1}).value({1, 3, 4}).value({1, 3, 4}).check();
   OneOp op(OpType::select_v2, NoAttributes{}, 54);
   op.integers({1, 3, 4}, 0, 1, DataType::boolean).value({1, 1, 4}).parameter({1}).check();
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <deque>
 #include <numeric>
 
+#include "smelt/run/real_values.h"
 #include "smelt/run/run_op.h"
 #include "smelt/train/layers/families.h"
 #include "smelt/train/layers/parts.h"
@@ -75,6 +77,21 @@ std::vector<Tensor> numbered_operands(const LayerArguments& args, const std::vec
   return operands;
 }
 
+/// Constants of integers, which the module has no operand for, become operands here.
+std::deque<Parameter> integer_constants(LayerArguments& args, const std::vector<size_t>& moved) {
+  std::deque<Parameter> constants;
+  for (const size_t i : moved) {
+    const Tensor* tensor = args.graph.constant_input(args.op, i);
+    if (args.input(i) || tensor == nullptr) continue;
+    Parameter& constant = constants.emplace_back();
+    constant.shape = tensor->shape;
+    constant.data.resize(static_cast<size_t>(tensor->shape.elements()));
+    load_real(*tensor, tensor->data.bytes(), constant.data);
+    args.inputs[i].parameter = &constant;
+  }
+  return constants;
+}
+
 /// Appends value `number` of a result, which stands at `to`.
 void append(std::vector<Run>& runs, const std::vector<size_t>& moved,
             const std::vector<int64_t>& first, int64_t number, int64_t to) {
@@ -101,7 +118,10 @@ class IndexMapLayer final : public Layer {
  public:
   /// `maps`: for each result, its runs in order.
   IndexMapLayer(LayerArguments args, std::vector<std::vector<Run>> maps)
-      : Layer(std::move(args.name)), outputs_(std::move(args.outputs)), maps_(std::move(maps)) {
+      : Layer(std::move(args.name)),
+        constants_(integer_constants(args, moved_operands(args.op))),
+        outputs_(std::move(args.outputs)),
+        maps_(std::move(maps)) {
     for (const Operand& operand : args.inputs) gradients_.emplace_back(operand);
   }
 
@@ -149,6 +169,7 @@ class IndexMapLayer final : public Layer {
     }
   }
 
+  std::deque<Parameter> constants_;
   std::vector<Value*> outputs_;
   std::vector<std::vector<Run>> maps_;
   std::vector<GradientSum> gradients_;  ///< of all operands

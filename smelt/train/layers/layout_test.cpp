@@ -75,6 +75,33 @@ TEST(IndexMapLayer, PadsAndSlices) {
       .check();
 }
 
+TEST(IndexMapLayer, FollowsKernelsOfRareOps) {
+  OneOp(OpType::reverse_sequence, ReverseSequenceAttributes{.seq_axis = 1}, 32)
+      .value({1, 4, 2})
+      .indices({3})
+      .check();
+  OneOp(OpType::matrix_diag, NoAttributes{}, 33).value({1, 3}).check();
+  OneOp(OpType::matrix_set_diag, NoAttributes{}, 34).value({1, 3, 3}).value({1, 3}).check();
+  OneOp(OpType::dynamic_update_slice, NoAttributes{}, 35)
+      .value({1, 4, 2})
+      .parameter({1, 2, 1})
+      .indices({0, 1, 1})
+      .check();
+  OneOp(OpType::dilate, NoAttributes{}, 36)
+      .value({1, 3, 2})
+      .indices({1, 2, 3})
+      .parameter(Shape{})
+      .check();
+}
+
+TEST(IndexMapLayer, MovesIntegers) {
+  OneOp(OpType::concatenation, ConcatenationAttributes{.axis = 1}, 37)
+      .integers({1, 3}, -5, 5)
+      .indices({1, 2}, {7, 8})
+      .results(1, DataType::int32)
+      .check();
+}
+
 TEST(IndexMapLayer, Repeats) {
   OneOp(OpType::tile, NoAttributes{}, 17).value({1, 2, 3}).indices({1, 3, 2}).check();
   OneOp(OpType::broadcast_to, NoAttributes{}, 18).value({1, 1, 3}).indices({1, 4, 3}).check();

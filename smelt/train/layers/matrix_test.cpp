@@ -44,6 +44,7 @@ TEST(TransposeConvLayer, AddsUpWhereFiltersOverlap) {
 
 TEST(EmbeddingLayer, TrainsRowsOfATable) {
   OneOp(OpType::gather, GatherAttributes{}, 40).parameter({6, 3}).integers({1, 4}, -7, 7).check();
+  OneOp(OpType::embedding_lookup, NoAttributes{}, 42).integers({4}, 0, 5).parameter({6, 3}).check();
   OneOp(OpType::gather, GatherAttributes{.axis = 1}, 41)
       .value({1, 4, 2})
       .indices({3, 0, 0})

@@ -359,6 +359,12 @@ OneOp& OneOp::indices(Shape shape, std::vector<int32_t> values) {
   return add({.tensor = id});
 }
 
+OneOp& OneOp::truths(Shape shape, std::vector<uint8_t> values) {
+  Tensor tensor = Tensor::constant("k" + std::to_string(slots_.size()), std::move(shape), values);
+  tensor.type = DataType::boolean;
+  return add({.tensor = graph_.add_tensor(std::move(tensor))});
+}
+
 OneOp& OneOp::absent() { return add({}); }
 
 OneOp& OneOp::variable(Shape shape) {

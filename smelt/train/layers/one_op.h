@@ -38,6 +38,7 @@ class OneOp {
   /// Integers that say how the op works.
   OneOp& indices(std::vector<int32_t> values);
   OneOp& indices(Shape shape, std::vector<int32_t> values);
+  OneOp& truths(Shape shape, std::vector<uint8_t> values);
   OneOp& absent();
   /// A state that starts with zeros.
   OneOp& variable(Shape shape);

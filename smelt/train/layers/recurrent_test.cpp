@@ -1,4 +1,5 @@
 #include "smelt/train/layers/one_op.h"
+#include "smelt/train/module.h"
 
 namespace smelt::train {
 namespace {
@@ -122,6 +123,21 @@ TEST(RecurrentLayer, TrainsTheLstmOfTfliteFiles) {
   sequence_lstm(a, {1, kTime, kInputs}, 92).check();
   a = {.activation = Activation::relu, .time_major = true};
   sequence_lstm(a, {kTime, 1, kInputs}, 93).check();
+}
+
+TEST(RecurrentLayer, StartsModulesWithZeroStates) {
+  OneOp op = sequence_lstm({.activation = Activation::tanh}, {1, kTime, kInputs}, 94);
+  op.check();
+  Model model;
+  model.graphs.push_back(op.graph());
+  Module module(model, {.max_samples = 2});
+  EXPECT_EQ(module.parameters().size(), 12u);
+  Workers workers(1);
+  const Step step{.samples = 2, .workers = &workers};
+  std::fill_n(module.inputs()[0]->data, 2 * kTime * kInputs, 0.5f);
+  module.forward(step);
+  const Value& y = *module.outputs()[0];
+  for (int64_t i = 0; i < y.size; ++i) EXPECT_EQ(y.sample(1)[i], y.sample(0)[i]);
 }
 
 TEST(RecurrentLayer, DropsInputsAndStates) {

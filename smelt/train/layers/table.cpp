@@ -3,6 +3,7 @@
 #include "smelt/kernels/kernel.h"
 #include "smelt/train/layer.h"
 #include "smelt/train/layers/families.h"
+#include "smelt/train/layers/parts.h"
 #include "smelt/train/layers/sample_axis.h"
 
 namespace smelt::train {
@@ -23,9 +24,19 @@ void settle_repeated_operands(std::vector<Operand>& inputs) {
   }
 }
 
+/// Weights that are stored sparsely are no operands.
+void require_dense_constants(const LayerArguments& args) {
+  for (size_t i = 0; i < args.op.inputs.size(); ++i) {
+    const Tensor* constant = args.graph.constant_input(args.op, i);
+    if (constant == nullptr || constant->sparsity == nullptr) continue;
+    refuse(args, constant->name + " is stored sparsely");
+  }
+}
+
 /// What the factories of families.h rely on, for those that move values of any type.
 template <LayerFactory kMake>
 std::unique_ptr<Layer> move(LayerArguments arguments) {
+  require_dense_constants(arguments);
   settle_repeated_operands(arguments.inputs);
   require_samples_apart(arguments);
   return kMake(std::move(arguments));
