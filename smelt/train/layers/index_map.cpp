@@ -175,6 +175,31 @@ class IndexMapLayer final : public Layer {
   std::vector<GradientSum> gradients_;  ///< of all operands
 };
 
+/// The values of a batch as they are.
+class IdentityLayer final : public Layer {
+ public:
+  explicit IdentityLayer(LayerArguments args)
+      : Layer(std::move(args.name)), x_(args.input(0)), y_(args.outputs.at(0)) {}
+
+  void forward(const Step& step) override {
+    for_elements(step, step.samples * y_->size, [&](int64_t first, int64_t last) {
+      std::copy(x_.data() + first, x_.data() + last, y_->data + first);
+    });
+  }
+
+  void backward(const Step& step) override {
+    if (y_->grad == nullptr || !x_.needs_grad()) return;
+    const float* dy = y_->grad;
+    for_elements(step, step.samples * y_->size, [&](int64_t first, int64_t last) {
+      write_gradient(x_, first, last, [=](int64_t i) { return dy[i]; });
+    });
+  }
+
+ private:
+  Operand x_;
+  Value* y_;
+};
+
 }  // namespace
 
 std::unique_ptr<Layer> make_index_map(LayerArguments args) {
@@ -201,6 +226,7 @@ std::unique_ptr<Layer> make_index_map(LayerArguments args) {
 }
 
 std::unique_ptr<Layer> make_identity(LayerArguments args) {
+  if (args.input(0).value != nullptr) return std::make_unique<IdentityLayer>(std::move(args));
   const int64_t count = args.graph.tensor(args.op.output()).shape.elements();
   std::vector<std::vector<Run>> maps{{{.operand = 0, .from = 0, .to = 0, .count = count}}};
   return std::make_unique<IndexMapLayer>(std::move(args), std::move(maps));

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <deque>
 
-#include "smelt/base/random.h"
-#include "smelt/ir/builder.h"
+#include "smelt/quantize/quantize.h"
+#include "smelt/quantize/recurrent_models.h"
 #include "smelt/quantize/scales.h"
 #include "smelt/train/layers/recurrent.h"
 
@@ -13,38 +13,34 @@ namespace {
 
 constexpr int32_t kSamples = 3, kTime = 5, kInputs = 4, kUnits = 6;
 
-/// A recurrent layer with random weights in one graph, and what it needs around it.
+/// The layer of a model of one RECURRENT op, and what it needs around it.
 class Recurrent {
  public:
-  explicit Recurrent(RecurrentAttributes a) : columns_(a.gates() * kUnits) {
+  explicit Recurrent(RecurrentAttributes a) {
     a.return_sequences = true;
-    GraphBuilder b;
-    std::vector<TensorId> inputs(8);
-    inputs[0] = b.input("x", DataType::float32, {1, kTime, kInputs});
-    const Shape shapes[] = {{columns_, kInputs}, {columns_, kUnits}, {columns_}};
-    for (size_t i = 0; i < 3; ++i) {
-      weights.push_back({.shape = shapes[i], .data = random(shapes[i].elements())});
-      weights[i].grad.resize(weights[i].data.size());
-      inputs[i + 1] = b.constant<float>("w" + std::to_string(i), shapes[i], weights[i].data);
-    }
-    b.output(b.op(OpType::recurrent, inputs, a, "layer", DataType::float32, {1, kTime, kUnits}));
-    graph_ = std::move(b).build();
-    x_data = random(kSamples * kTime * kInputs);
-    y_data.resize(kSamples * kTime * kUnits);
-    y_grad = random(kSamples * kTime * kUnits);
-    x_ = {.shape = {1, kTime, kInputs}, .size = kTime * kInputs, .data = x_data.data()};
-    y_ = {.shape = {1, kTime, kUnits}, .size = kTime * kUnits, .needs_grad = true};
-    y_.data = y_data.data();
-    y_.grad = y_grad.data();
+    graph_ = recurrent_layer(a, kTime, kInputs, kUnits).main();
+    const Op& op = graph_.op(graph_.ops()[0]);
     LayerArguments args{.graph = graph_,
-                        .op = graph_.op(graph_.ops()[0]),
+                        .op = op,
                         .name = "layer",
                         .inputs = std::vector<Operand>(8),
                         .statistics = std::vector<Statistic*>(8),
                         .outputs = {&y_},
                         .max_samples = kSamples};
+    for (size_t i = 1; i < 4; ++i) {
+      const Tensor& tensor = graph_.tensor(op.input(i));
+      const auto values = tensor.data.as<float>();
+      Parameter& w = weights.emplace_back();
+      w.shape = tensor.shape;
+      w.data.assign(values.begin(), values.end());
+      w.grad.resize(values.size());
+      args.inputs[i].parameter = &w;
+    }
+    x_ = {.shape = {1, kTime, kInputs}, .size = kTime * kInputs, .data = x_data.data()};
+    y_ = {.shape = {1, kTime, kUnits}, .size = kTime * kUnits, .needs_grad = true};
+    y_.data = y_data.data();
+    y_.grad = y_grad.data();
     args.inputs[0].value = &x_;
-    for (size_t i = 0; i < 3; ++i) args.inputs[i + 1].parameter = &weights[i];
     layer = layer_factory(OpType::recurrent)(std::move(args));
   }
 
@@ -55,19 +51,13 @@ class Recurrent {
     layer->backward(step);
   }
 
-  std::deque<Parameter> weights;
-  std::vector<float> x_data, y_data, y_grad;
+  std::deque<Parameter> weights;  ///< kernel, recurrent kernel, bias
+  std::vector<float> x_data = random_values(kSamples * kTime * kInputs, 11);
+  std::vector<float> y_data = std::vector<float>(kSamples * kTime * kUnits);
+  std::vector<float> y_grad = random_values(kSamples * kTime * kUnits, 12);
   std::unique_ptr<Layer> layer;
 
  private:
-  std::vector<float> random(int64_t count) {
-    std::vector<float> values;
-    for (int64_t i = 0; i < count; ++i) values.push_back(random_.uniform(-1, 1));
-    return values;
-  }
-
-  Random random_{7};
-  int32_t columns_;
   Graph graph_;
   Value x_, y_;
 };
@@ -158,6 +148,45 @@ TEST(RecurrentQuant, WhatIsClippedGetsNoGradient) {
       for (const float g : w.grad) ASSERT_EQ(g, 0.0f);
     }
   }
+}
+
+FakeQuant fake_quant(const Tensor& tensor) {
+  const bool wide = tensor.type == DataType::int16;
+  return {.scale = tensor.quantization.scale[0],
+          .zero_point = static_cast<int32_t>(tensor.quantization.zero_point[0]),
+          .low = wide ? -32768 : -128,
+          .high = wide ? 32767 : 127};
+}
+
+TEST(RecurrentQuant, SimulatesTheIntegerLstm) {
+  Recurrent layer({.cell = RecurrentCell::lstm});
+  const Model model = recurrent_layer({.cell = RecurrentCell::lstm, .return_sequences = true},
+                                      kTime, kInputs, kUnits);
+  const DatasetPtr data = random_dataset(kSamples, {kTime, kInputs});
+  const Model integer = quantize(model, data, {.recipe = scheme("int8")}).model;
+  const Graph& graph = integer.main();
+  const Op* op = nullptr;
+  for (const OpId id : graph.ops()) {
+    if (graph.op(id).type == OpType::unidirectional_sequence_lstm) op = &graph.op(id);
+  }
+  ASSERT_NE(op, nullptr);
+  const FakeQuant x = fake_quant(graph.tensor(op->input(0)));
+  const FakeQuant y = fake_quant(graph.tensor(op->output()));
+  const FakeQuant cell = fake_quant(graph.tensor(op->input(19)));
+  set_recurrent_quant(*layer.layer,
+                      {.weights = true, .rows_per_scale = kUnits, .cell = &cell, .hidden = &y});
+  const std::vector<float> expected = real_outputs(integer, data);
+  fake_quantize(x, layer.x_data.data(), layer.x_data.data(),
+                static_cast<int64_t>(layer.x_data.size()));
+  layer.run();
+  // Gates are computed in int16, so that now and then a result is the next value.
+  ASSERT_EQ(expected.size(), layer.y_data.size());
+  int differ = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(layer.y_data[i], expected[i], 1.01f * y.scale) << i;
+    differ += std::abs(layer.y_data[i] - expected[i]) > 0.5f * y.scale ? 1 : 0;
+  }
+  EXPECT_LE(differ, 2);
 }
 
 }  // namespace
