@@ -359,15 +359,20 @@ std::unique_ptr<Layer> Builder::make(const PendingLayer& p) const {
     fail(ErrorKind::unsupported, "{} cannot be trained; freeze nothing behind it or remove it",
          name(op.type));
   }
-  return factory({.graph = graph(),
-                  .op = op,
-                  .name = p.name,
-                  .inputs = p.operands,
-                  .statistics = p.statistics,
-                  .outputs = p.outputs,
-                  .norms_frozen = &state_.norms_frozen,
-                  .max_samples = options_.max_samples,
-                  .threads = options_.threads});
+  std::unique_ptr<Layer> layer = factory({.graph = graph(),
+                                          .op = op,
+                                          .name = p.name,
+                                          .inputs = p.operands,
+                                          .statistics = p.statistics,
+                                          .outputs = p.outputs,
+                                          .norms_frozen = &state_.norms_frozen,
+                                          .max_samples = options_.max_samples,
+                                          .threads = options_.threads});
+  if (options_.quantization != nullptr) {
+    const auto found = options_.quantization->recurrent.find(p.op);
+    if (found != options_.quantization->recurrent.end()) set_recurrent_quant(*layer, found->second);
+  }
+  return layer;
 }
 
 void Builder::build() {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "smelt/train/fake_quant.h"
+#include "smelt/train/layers/recurrent.h"
 
 namespace smelt::train {
 
@@ -17,6 +18,7 @@ struct WeightQuant {
 struct QuantizationMap {
   std::map<TensorId, const FakeQuant*> tensors;
   std::map<OpId, WeightQuant> weights;
+  std::map<OpId, RecurrentQuant> recurrent;  ///< inside of recurrent ops
 };
 
 }  // namespace smelt::train

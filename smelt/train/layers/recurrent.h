@@ -7,7 +7,7 @@ namespace smelt::train {
 /// What quantization-aware training rounds inside of a recurrent layer (RECURRENT or
 /// UNIDIRECTIONAL_SEQUENCE_LSTM); its input and result are rounded outside. Points that are null
 /// stay float. Gradients pass straight through all of them, where values lie inside of the range;
-/// ranges are taken as they are and get no gradient here.
+/// a learned range of `hidden` gets what was clipped, those of the others are taken as they are.
 ///
 /// An integer LSTM (kernels/lstm_cell.h) rounds weights to int8 with one scale per gate, `hidden`
 /// at every step as the result y, and `cell` to int16 with a scale that is a power of two. Layers

@@ -52,6 +52,7 @@ void RecurrentLayer::backward(const Step& step) {
   }
   for_parts(step, [&](int64_t index, int64_t first, int64_t last) {
     for (GradientSum* sum : sums) sum->begin(index, first, last);
+    parts_[static_cast<size_t>(index)].clipped = {};
     if (first == last) return;
     Part& own = part(index, first, last);
     run_back(own);
@@ -66,6 +67,15 @@ void RecurrentLayer::backward(const Step& step) {
     }
   });
   for (GradientSum* sum : sums) sum->finish(step);
+  range_gradient();
+}
+
+void RecurrentLayer::range_gradient() {
+  Parameter* range = quant_.hidden != nullptr ? quant_.hidden->range : nullptr;
+  if (range == nullptr || range->grad.empty()) return;
+  for (const Part& part : parts_) {
+    for (size_t end = 0; end < 2; ++end) range->grad[end] += part.clipped[end];
+  }
 }
 
 /// From here on part.h and part.c hold the gradients of the states, and part.last that of what the
@@ -121,7 +131,8 @@ void RecurrentLayer::step_back(Part& part, int64_t s) {
                          .recurrent = recurrent_gradient_.data() == nullptr
                                           ? nullptr
                                           : row(recurrent_gradient_, q, t, columns()),
-                         .reset = part.dh_in.data() + own};
+                         .reset = part.dh_in.data() + own,
+                         .clipped = part.clipped.data()};
   };
   for (int64_t q = part.first; q < part.first + part.count; ++q) {
     const CellGradients d = gradients(q);

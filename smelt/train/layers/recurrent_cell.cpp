@@ -68,6 +68,17 @@ void RecurrentCellMath::through_candidate(const CellRow& row, int64_t first, flo
   stop_clipped(quant_.sums, sums, n_, d);
 }
 
+/// h in front of rounding; what lies outside of its range goes to the ends of a learned one.
+void RecurrentCellMath::stop_clipped_state(const float* h, const CellGradients& d) const {
+  if (quant_.hidden == nullptr) return;
+  const float low = quant_.hidden->real_low(), high = quant_.hidden->real_high();
+  for (int64_t i = 0; i < n_; ++i) {
+    if (h[i] < low) d.clipped[0] += d.dh[i];
+    if (h[i] > high) d.clipped[1] += d.dh[i];
+  }
+  stop_clipped(quant_.hidden, h, n_, d.dh);
+}
+
 /// Rounded, where that is asked for; what is kept are the results of the activations themselves.
 /// The first 4 U of the scratch hold them.
 const float* RecurrentCellMath::gates_as_used(const CellRow& row) const {
@@ -117,7 +128,7 @@ void RecurrentCellMath::backward(const CellRow& row, const CellGradients& d) con
 }
 
 void RecurrentCellMath::simple_backward(const CellRow& row, const CellGradients& d) const {
-  stop_clipped(quant_.hidden, row.gates, n_, d.dh);
+  stop_clipped_state(row.gates, d);
   through_candidate(row, 0, d.dh);
   std::copy_n(d.dh, n_, row.gates);
   std::fill_n(d.dh, n_, 0.0f);
@@ -144,7 +155,7 @@ void RecurrentCellMath::lstm_backward(const CellRow& row, const CellGradients& d
   float *active = di + 4 * n_, *values = di + 5 * n_;
   activate(a_.activation, row.c, n_, active);
   for (int64_t i = 0; i < n_; ++i) values[i] = out[i] * active[i];
-  stop_clipped(quant_.hidden, values, n_, d.dh);
+  stop_clipped_state(values, d);
   for (int64_t i = 0; i < n_; ++i) {
     dout[i] = d.dh[i] * active[i];
     d.dh[i] *= out[i];
@@ -191,7 +202,7 @@ void RecurrentCellMath::gru_backward(const CellRow& row, const CellGradients& d)
   const float *z = gates_as_used(row), *r = z + n_, *k = z + 2 * n_;
   float *dz = row.scratch + 4 * n_, *dr = dz + n_, *dk = dz + 2 * n_, *values = dz + 3 * n_;
   for (int64_t i = 0; i < n_; ++i) values[i] = z[i] * row.h_in[i] + (1.0f - z[i]) * k[i];
-  stop_clipped(quant_.hidden, values, n_, d.dh);
+  stop_clipped_state(values, d);
   for (int64_t i = 0; i < n_; ++i) {
     dz[i] = d.dh[i] * (row.h_in[i] - k[i]);
     dk[i] = d.dh[i] * (1.0f - z[i]);

@@ -27,6 +27,7 @@ struct CellGradients {
   float* dc = nullptr;         ///< [U] LSTM: of the new c; becomes that of c_in
   float* recurrent = nullptr;  ///< [G U] of V h + d, where it differs from that of W x + b
   const float* reset = nullptr;  ///< [U] GRU without reset_after: of r h
+  float* clipped = nullptr;  ///< [2] what was stopped at both ends of the range of h is added here
 };
 
 /// The arithmetic of a recurrent cell between its matrix products, forward and backward. The
@@ -55,6 +56,7 @@ class RecurrentCellMath {
   /// The slope of gates [first, last) onto their gradients, which stand in `d`.
   void through_gate(const CellRow& row, int64_t first, int64_t last, float* d) const;
   void through_candidate(const CellRow& row, int64_t first, float* d) const;
+  void stop_clipped_state(const float* h, const CellGradients& d) const;
   const float* gates_as_used(const CellRow& row) const;
 
   void simple_backward(const CellRow& row, const CellGradients& d) const;

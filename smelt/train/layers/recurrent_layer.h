@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "smelt/train/blocks/packed_matrix.h"
 #include "smelt/train/layers/parts.h"
 #include "smelt/train/layers/recurrent_cell.h"
@@ -35,6 +37,7 @@ class RecurrentLayer final : public Layer {
   /// The sequences of a part of the samples, and memory of its own for one step of them.
   struct Part {
     int64_t first = 0, count = 0;           ///< sequences
+    std::array<float, 2> clipped{};         ///< see CellGradients
     AlignedArray<float> products;           ///< [count, G U]
     AlignedArray<float> h, c, last, dh_in;  ///< [count, U]
     AlignedArray<float> cell;               ///< scratch of RecurrentCellMath
@@ -73,6 +76,7 @@ class RecurrentLayer final : public Layer {
   void back_through_state(Part& part, int64_t s);
   void weight_gradients(Part& part, int64_t index);
   void input_gradient(Part& part);
+  void range_gradient();
 
   RecurrentLayerOptions o_;
   RecurrentCellMath math_;

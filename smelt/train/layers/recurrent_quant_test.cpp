@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <deque>
+#include <numeric>
 
 #include "smelt/quantize/quantize.h"
 #include "smelt/quantize/recurrent_models.h"
@@ -139,14 +140,20 @@ TEST(RecurrentQuant, WeightsAreThoseOfTheIntegerModel) {
 
 TEST(RecurrentQuant, WhatIsClippedGetsNoGradient) {
   // Every state lies outside of the range, so that nothing reaches the weights.
-  const FakeQuant far{.scale = 0.1f, .zero_point = 0, .low = 50, .high = 100};
+  Parameter range{.kind = ParameterKind::range, .shape = {2}, .data = {5, 10}};
+  const FakeQuant far{.scale = 0.1f, .zero_point = 0, .low = 50, .high = 100, .range = &range};
   for (const RecurrentAttributes& a : kCells) {
     Recurrent layer(a);
     set_recurrent_quant(*layer.layer, {.hidden = &far});
+    range.grad = {0, 0};
     layer.run();
     for (const Parameter& w : layer.weights) {
       for (const float g : w.grad) ASSERT_EQ(g, 0.0f);
     }
+    // All of it goes to the lower end instead.
+    const float sum = std::accumulate(layer.y_grad.begin(), layer.y_grad.end(), 0.0f);
+    EXPECT_NEAR(range.grad[0], sum, 1e-4f);
+    EXPECT_EQ(range.grad[1], 0.0f);
   }
 }
 
