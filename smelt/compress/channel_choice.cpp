@@ -159,8 +159,9 @@ ChannelChoice choose_channels(const Graph& graph, const ChannelMap& map,
     choice.groups.push_back(std::move(described));
   }
   if (choice.removed.empty()) {
+    const bool none = choice.groups.empty();
     fail(ErrorKind::bad_argument, "no channel of the model can be removed: {}",
-         choice.groups.empty()             ? "it has no convolution or dense layer"
+         none ? "it has no convolution or dense layer of float32 weights"
          : choice.groups[0].pinned.empty() ? "the part to remove is too small"
                                            : choice.groups[0].pinned);
   }

@@ -126,15 +126,6 @@ void keep_unique(std::vector<float>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
-void check(const CentroidSettings& settings) {
-  const int least = settings.keep_zeros ? 3 : 2;
-  if (settings.clusters < least || settings.clusters > static_cast<int>(kMaxClusters)) {
-    fail(ErrorKind::bad_argument, "clustering: {} clusters; {} to {} are possible{}",
-         settings.clusters, least, kMaxClusters,
-         settings.keep_zeros ? " where zeros are kept" : "");
-  }
-}
-
 }  // namespace
 
 CentroidInit centroid_init(std::string_view name) {
@@ -151,12 +142,22 @@ std::string_view name(CentroidInit init) {
   return found->first;
 }
 
+void check(const CentroidSettings& settings) {
+  const int least = settings.keep_zeros ? 3 : 2;
+  if (settings.clusters < least || settings.clusters > static_cast<int>(kMaxClusters)) {
+    fail(ErrorKind::bad_argument, "clustering: {} clusters; {} to {} are possible{}",
+         settings.clusters, least, kMaxClusters,
+         settings.keep_zeros ? " where zeros are kept" : "");
+  }
+}
+
 std::vector<float> initial_centroids(std::span<const float> weights,
                                      const CentroidSettings& settings) {
   check(settings);
   std::vector<float> sorted(weights.begin(), weights.end());
   std::erase_if(sorted, [](float weight) { return !std::isfinite(weight); });
   std::sort(sorted.begin(), sorted.end());
+  if (sorted.empty()) return {0.0f};
   std::vector<float> centroids = sorted;
   keep_unique(centroids);
   if (centroids.size() <= static_cast<size_t>(settings.clusters)) return centroids;

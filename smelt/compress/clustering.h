@@ -35,8 +35,12 @@ struct CentroidSettings {
   uint64_t seed = 9;
 };
 
+/// bad_argument where settings are out of range.
+void check(const CentroidSettings& settings);
+
 /// Centroids in growing order, `clusters` of them or fewer: no value comes twice. Where the weights
-/// have no more than `clusters` different values, these are the centroids.
+/// have no more than `clusters` different values, these are the centroids. What is no finite number
+/// does not count; of nothing else the only centroid is 0.
 std::vector<float> initial_centroids(std::span<const float> weights,
                                      const CentroidSettings& settings);
 

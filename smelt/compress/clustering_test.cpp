@@ -91,6 +91,12 @@ TEST(InitialCentroids, FewValuesAreTheCentroids) {
   }
 }
 
+TEST(InitialCentroids, SurviveWhatIsNoNumber) {
+  EXPECT_THAT(initial_centroids(std::vector<float>{NAN, INFINITY}, {}), ElementsAre(0));
+  EXPECT_THAT(initial_centroids(std::vector<float>{}, {}), ElementsAre(0));
+  EXPECT_THAT(initial_centroids(std::vector<float>{1, NAN, 2}, {}), ElementsAre(1, 2));
+}
+
 TEST(InitialCentroids, RefusesTooFewClusters) {
   const std::vector<float> weights = {1, 2, 3};
   EXPECT_THROW(initial_centroids(weights, {.clusters = 1}), Error);

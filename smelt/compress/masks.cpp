@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 
 #include "smelt/base/error.h"
 #include "smelt/compress/pruning.h"
@@ -19,13 +18,6 @@ struct Key {
     return magnitude != other.magnitude ? magnitude < other.magnitude : position > other.position;
   }
 };
-
-/// The `zeros` smallest keys first, in no particular order.
-void select_smallest(std::vector<Key>& keys, int64_t zeros) {
-  if (zeros > 0 && zeros < static_cast<int64_t>(keys.size())) {
-    std::nth_element(keys.begin(), keys.begin() + zeros, keys.end());
-  }
-}
 
 uint32_t magnitude_bits(float value) { return std::bit_cast<uint32_t>(std::fabs(value)); }
 
@@ -83,7 +75,7 @@ std::vector<uint8_t> group_mask(std::span<const float> values, const KernelMatri
       keys.push_back({magnitude_bits(values[static_cast<size_t>(position)]), position});
     }
     const int64_t zeros = pattern.zeros_in_group - (pattern.group - (end - begin));
-    select_smallest(keys, zeros);
+    std::sort(keys.begin(), keys.end());
     for (int64_t i = 0; i < zeros; ++i) {
       mask[static_cast<size_t>(keys[static_cast<size_t>(i)].position)] = 0;
     }
@@ -114,24 +106,27 @@ std::vector<uint8_t> pattern_mask(std::span<const float> values, const KernelMat
 
 std::vector<std::vector<uint8_t>> global_masks(std::span<const std::span<const float>> tensors,
                                                double sparsity) {
-  std::vector<Key> keys;
+  std::vector<uint32_t> magnitudes;
   std::vector<std::vector<uint8_t>> masks;
   for (const auto& values : tensors) {
-    for (const float value : values) {
-      keys.push_back({magnitude_bits(value), static_cast<int64_t>(keys.size())});
-    }
+    for (const float value : values) magnitudes.push_back(magnitude_bits(value));
     masks.emplace_back(values.size(), 1);
   }
-  const int64_t zeros = pruned_count(static_cast<int64_t>(keys.size()), sparsity);
-  select_smallest(keys, zeros);
-  std::vector<uint8_t> all(keys.size(), 1);
-  for (int64_t i = 0; i < zeros; ++i) {
-    all[static_cast<size_t>(keys[static_cast<size_t>(i)].position)] = 0;
-  }
-  auto next = all.begin();
-  for (auto& mask : masks) {
-    std::copy_n(next, mask.size(), mask.begin());
-    next += static_cast<ptrdiff_t>(mask.size());
+  int64_t left = pruned_count(static_cast<int64_t>(magnitudes.size()), sparsity);
+  if (left == 0) return masks;
+  const auto last = magnitudes.begin() + (left - 1);
+  std::nth_element(magnitudes.begin(), last, magnitudes.end());
+  const uint32_t threshold = *last;
+  // Everything below the threshold goes, and of those at it as many as are still wanted, the last
+  // ones first.
+  left -= std::count_if(magnitudes.begin(), last, [&](uint32_t size) { return size < threshold; });
+  for (size_t t = tensors.size(); t-- > 0;) {
+    for (size_t i = tensors[t].size(); i-- > 0;) {
+      const uint32_t size = magnitude_bits(tensors[t][i]);
+      const bool tied = size == threshold && left > 0;
+      left -= tied;
+      if (size < threshold || tied) masks[t][i] = 0;
+    }
   }
   return masks;
 }

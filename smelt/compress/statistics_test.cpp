@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "smelt/base/random.h"
 #include "smelt/ir/builder.h"
 
@@ -51,6 +54,47 @@ TEST(KernelStatistics, OfAGraphLeavesBiasesOut) {
   ASSERT_EQ(kernels.size(), 1u);
   EXPECT_EQ(kernels[0].name, "w");
   EXPECT_EQ(total(kernels).zeros, 3);
+}
+
+/// Nearest multiples of a scale in [-127, 127], as symmetric weights are stored.
+std::vector<int8_t> rounded(std::span<const float> weights, float scale) {
+  std::vector<int8_t> result;
+  for (const float weight : weights) {
+    result.push_back(
+        static_cast<int8_t>(std::clamp(std::nearbyint(weight / scale), -127.f, 127.f)));
+  }
+  return result;
+}
+
+TEST(KernelStatistics, ZerosAndClustersSurviveRounding) {
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    constexpr size_t kChannels = 6, kColumns = 45, kClusters = 8;
+    std::vector<float> values(kClusters), weights;
+    for (float& value : values) value = random.uniform(-2, 2);
+    values[0] = 0;
+    for (size_t i = 0; i < kChannels * kColumns; ++i) {
+      weights.push_back(values[random.below(kClusters)]);
+    }
+    const Shape shape = {kChannels, 3, 3, 5};
+    const KernelStatistics before =
+        kernel_statistics(Tensor::constant<float>("w", shape, weights), conv());
+    const KernelStatistics per_tensor = kernel_statistics(
+        Tensor::constant<int8_t>("w", shape, rounded(weights, 2.0f / 127)), conv());
+    EXPECT_LE(per_tensor.unique, before.unique);
+    EXPECT_GE(per_tensor.zeros, before.zeros);
+    std::vector<int8_t> by_channel;
+    for (size_t c = 0; c < kChannels; ++c) {
+      const auto row = rounded(std::span(weights).subspan(c * kColumns, kColumns),
+                               random.uniform(0.5f, 2) / 127);
+      by_channel.insert(by_channel.end(), row.begin(), row.end());
+    }
+    const KernelStatistics per_channel =
+        kernel_statistics(Tensor::constant<int8_t>("w", shape, by_channel), conv());
+    EXPECT_LE(per_channel.unique_in_channel, before.unique);
+    EXPECT_GE(per_channel.zeros, before.zeros);
+  }
 }
 
 TEST(GzipSize, IsThatOfZlib) {

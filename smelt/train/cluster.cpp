@@ -1,9 +1,11 @@
 #include "smelt/train/cluster.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "smelt/base/error.h"
 #include "smelt/train/compressible.h"
+#include "smelt/train/state.h"
 
 namespace smelt::train {
 namespace {
@@ -11,7 +13,9 @@ namespace {
 /// The weights that share centroids: `count` of the kernel's, from `first` on, `stride` apart.
 struct Group {
   int64_t first = 0, stride = 1, count = 0;
-  int64_t first_centroid = 0, centroids = 0;
+  int64_t first_centroid = 0;
+  int64_t capacity = 0;   ///< places for centroids
+  int64_t centroids = 0;  ///< in use; 0 before clustering begins
 
   size_t weight(int64_t i) const { return static_cast<size_t>(first + i * stride); }
 };
@@ -36,6 +40,8 @@ std::vector<float> gather(const Group& group, const std::vector<float>& weights)
 }
 
 std::vector<float> unique_values(std::vector<float> values, const std::string& name) {
+  std::erase_if(values, [](float value) { return std::isnan(value); });
+  if (values.empty()) return {0.0f};
   for (float& value : values) value += 0.0f;  // -0 becomes 0
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -55,7 +61,7 @@ struct Clustering::Target {
   Parameter centroids;             ///< of all groups, one behind the other
   std::vector<uint16_t> clusters;  ///< of each weight, within its group
   std::vector<uint8_t> pinned;     ///< 1: stays zero; empty where zeros are not kept
-  std::vector<uint8_t> is_zero;    ///< by centroid: 1 where it stays zero
+  std::vector<uint8_t> is_zero;    ///< by centroid: 1 where it stays zero; empty likewise
 
   Target(const Compressible& from, const ClusterSettings& settings)
       : kernel(from.parameter),
@@ -63,30 +69,59 @@ struct Clustering::Target {
         original(*from.parameter),
         clusters(from.parameter->data.size()) {
     original.name += "/original";
-    original.grad.assign(original.data.size(), 0.0f);
-    centroids = {.name = kernel->name + "/centroids", .layer = kernel->layer, .kind = kernel->kind};
+    original.trainable = false;
+    centroids = {.name = kernel->name + "/centroids",
+                 .layer = kernel->layer,
+                 .kind = kernel->kind,
+                 .trainable = false};
     for (Group& group : groups) {
-      const std::vector<float> weights = gather(group, kernel->data);
-      const std::vector<float> found =
-          settings.keep ? unique_values(weights, kernel->name)
-                        : compress::initial_centroids(weights, settings.centroids);
       group.first_centroid = centroids.size();
-      group.centroids = static_cast<int64_t>(found.size());
-      centroids.data.insert(centroids.data.end(), found.begin(), found.end());
+      group.capacity = settings.keep ? static_cast<int64_t>(first_centroids(group, settings).size())
+                                     : settings.centroids.clusters;
+      centroids.data.resize(static_cast<size_t>(group.first_centroid + group.capacity));
     }
     centroids.shape = {static_cast<int32_t>(centroids.size())};
     centroids.grad.assign(centroids.data.size(), 0.0f);
+    if (!settings.centroids.keep_zeros) return;
+    pinned.resize(clusters.size());
+    is_zero.resize(centroids.data.size());
+  }
+
+  std::vector<float> first_centroids(const Group& group, const ClusterSettings& settings) const {
+    const std::vector<float> weights = gather(group, kernel->data);
+    return settings.keep ? unique_values(weights, kernel->name)
+                         : compress::initial_centroids(weights, settings.centroids);
+  }
+
+  bool started() const { return groups.front().centroids > 0; }
+
+  /// From the weights as they are now.
+  void start(const ClusterSettings& settings) {
+    original.data = kernel->data;
+    for (Group& group : groups) {
+      const std::vector<float> found = first_centroids(group, settings);
+      group.centroids = static_cast<int64_t>(found.size());
+      std::copy(found.begin(), found.end(), centroids.data.begin() + group.first_centroid);
+    }
     assign();
     if (settings.centroids.keep_zeros) pin_zeros();
     write_kernel();
+    set_trainable(settings);
+  }
+
+  void set_trainable(const ClusterSettings& settings) {
+    centroids.trainable = true;
+    original.trainable = settings.reassign;
+    // The optimizer has it until clustering begins.
+    if (settings.begin_step > 0) kernel->trainable = false;
   }
 
   void pin_zeros() {
-    is_zero.resize(centroids.data.size());
-    std::transform(centroids.data.begin(), centroids.data.end(), is_zero.begin(),
-                   [](float centroid) { return static_cast<uint8_t>(centroid == 0); });
-    pinned.resize(clusters.size());
     for (const Group& group : groups) {
+      for (int64_t k = group.first_centroid; k < group.first_centroid + group.centroids; ++k) {
+        const auto at = static_cast<size_t>(k);
+        is_zero[at] = static_cast<uint8_t>(centroids.data[at] == 0);
+      }
       for (int64_t i = 0; i < group.count; ++i) {
         pinned[group.weight(i)] = is_zero[centroid_of(group, i)];
       }
@@ -127,6 +162,7 @@ struct Clustering::Target {
   }
 
   void collect_gradients(GradientAggregation aggregation) {
+    if (!started()) return;
     std::vector<double> sums(centroids.data.size());
     std::vector<int64_t> counts(centroids.data.size());
     original.grad = kernel->grad;
@@ -151,6 +187,7 @@ struct Clustering::Target {
   }
 
   void follow(bool reassign) {
+    if (!started()) return;
     // Momentum and decay must not move what stays zero.
     for (size_t k = 0; k < is_zero.size(); ++k) {
       if (is_zero[k] != 0) centroids.data[k] = 0;
@@ -160,6 +197,20 @@ struct Clustering::Target {
     }
     if (reassign) assign();
     write_kernel();
+  }
+
+  /// Checkpoints are files: numbers stay within the places that there are.
+  void restore(const std::vector<float>& counts, const std::vector<float>& found) {
+    for (size_t g = 0; g < groups.size(); ++g) {
+      Group& group = groups[g];
+      const bool fits = counts[g] >= 0 && counts[g] <= static_cast<float>(group.capacity);
+      group.centroids = fits ? static_cast<int64_t>(counts[g]) : 0;
+      for (int64_t i = 0; i < group.count; ++i) {
+        const size_t at = group.weight(i);
+        const bool valid = found[at] >= 0 && found[at] < static_cast<float>(group.centroids);
+        clusters[at] = static_cast<uint16_t>(valid ? found[at] : 0);
+      }
+    }
   }
 
   int64_t most_values() const {
@@ -174,6 +225,11 @@ struct Clustering::Target {
 Clustering::Clustering(const Graph& graph, const std::vector<Parameter*>& parameters,
                        ClusterSettings settings, Workers* workers)
     : settings_(std::move(settings)), workers_(workers) {
+  if (settings_.begin_step < 0) {
+    fail(ErrorKind::bad_argument, "clustering: begins at step {}; steps count from 0",
+         settings_.begin_step);
+  }
+  compress::check(settings_.centroids);
   const std::vector<Compressible> all = compressible(graph, parameters, settings_.depthwise);
   check_patterns(settings_.skip, all, "clustering");
   for (const Compressible& entry : all) {
@@ -184,6 +240,9 @@ Clustering::Clustering(const Graph& graph, const std::vector<Parameter*>& parame
   }
   if (targets_.empty()) {
     fail(ErrorKind::bad_argument, "clustering: the model has no kernel to cluster");
+  }
+  if (settings_.begin_step == 0) {
+    for_each_target([&](Target& target) { target.start(settings_); });
   }
 }
 
@@ -199,6 +258,7 @@ std::vector<Parameter*> Clustering::trained(const std::vector<Parameter*>& param
       result.push_back(parameter);
       continue;
     }
+    if (settings_.begin_step > 0) result.push_back(parameter);
     result.push_back(&(*found)->centroids);
     if (settings_.reassign) result.push_back(&(*found)->original);
   }
@@ -212,6 +272,11 @@ void Clustering::for_each_target(const std::function<void(Target&)>& body) const
   } else {
     for (const auto& target : targets_) body(*target);
   }
+}
+
+void Clustering::before_forward(int64_t step) {
+  if (step < settings_.begin_step || targets_.front()->started()) return;
+  for_each_target([&](Target& target) { target.start(settings_); });
 }
 
 void Clustering::after_backward(int64_t /*step*/) {
@@ -233,21 +298,15 @@ void Clustering::visit_state(const StateVisitor& visit) {
     const std::string prefix = "clustering/" + target->kernel->name;
     visit(prefix + "/centroids", target->centroids.data);
     visit(prefix + "/original", target->original.data);
+    std::vector<float> counts;
+    for (const Group& group : target->groups) counts.push_back(static_cast<float>(group.centroids));
+    visit(prefix + "/counts", counts);
     std::vector<float> clusters(target->clusters.begin(), target->clusters.end());
     visit(prefix + "/clusters", clusters);
-    for (const Group& group : target->groups) {
-      for (int64_t i = 0; i < group.count; ++i) {
-        const size_t at = group.weight(i);
-        // Checkpoints are files: numbers stay within the group.
-        const bool valid = clusters[at] >= 0 && clusters[at] < static_cast<float>(group.centroids);
-        target->clusters[at] = static_cast<uint16_t>(valid ? clusters[at] : 0);
-      }
-    }
-    if (target->pinned.empty()) continue;
-    std::vector<float> pinned(target->pinned.begin(), target->pinned.end());
-    visit(prefix + "/zeros", pinned);
-    std::transform(pinned.begin(), pinned.end(), target->pinned.begin(),
-                   [](float kept) { return static_cast<uint8_t>(kept != 0); });
+    target->restore(counts, clusters);
+    if (target->started()) target->set_trainable(settings_);
+    visit_bytes(visit, prefix + "/zeros", target->pinned);
+    visit_bytes(visit, prefix + "/zero_centroids", target->is_zero);
   }
 }
 

@@ -21,6 +21,8 @@ struct ClusterSettings {
   /// The values that each kernel has now are its centroids (a clustered model is trained on, under
   /// quantization too). bad_argument, naming the kernel, where it has more than 65535.
   bool keep = false;
+  /// Until this optimizer step kernels are trained as usual (and pruned, to be clustered then).
+  int64_t begin_step = 0;
   bool reassign = true;           ///< weights may change to another cluster while they are trained
   std::vector<std::string> skip;  ///< globs over parameter names or layers that stay as they are
   bool depthwise = false;         ///< kernels of depthwise convolutions too (tfmot leaves them)
@@ -33,24 +35,26 @@ struct ClusterSettings {
 /// over a cluster that of the centroid. So the optimizer trains centroids and original weights:
 ///   Clustering clustering(graph, module.parameters(), settings);
 ///   Optimizer optimizer(settings, clustering.trained(module.parameters()));
-/// The module's kernels themselves always hold clustered weights, at most as many values as asked:
-/// nothing is left to strip. A kernel is pruned or clustered at a time: cluster what was pruned
-/// before, with keep_zeros. What is zero, or becomes zero at first, then stays zero (tfmot's
-/// preserve_sparsity).
+/// The module's kernels themselves hold clustered weights from begin_step on, at most as many
+/// values as asked: nothing is left to strip. With keep_zeros what is zero, or becomes zero at
+/// first, stays zero (tfmot's preserve_sparsity). To prune and cluster in one run, let masks be
+/// final before clustering begins, and call the pruning first.
 class Clustering : public Constraint {
  public:
   /// Of `parameters`, the trainable kernels and embeddings of `graph`; they hold clustered weights
-  /// from now on. Kernels are worked on in parallel where there are workers, which must outlive
-  /// this. bad_argument where settings are out of range, `skip` fits nothing, or nothing is left.
+  /// from now on where begin_step is 0. Kernels are worked on in parallel where there are workers,
+  /// which must outlive this. bad_argument where settings are out of range, `skip` fits nothing, or
+  /// nothing is left.
   Clustering(const Graph& graph, const std::vector<Parameter*>& parameters,
              ClusterSettings settings, Workers* workers = nullptr);
   ~Clustering() override;
 
-  /// `parameters` with each clustered kernel replaced by "conv1/kernel/centroids" (a kernel by
-  /// kind) and, where weights may be reassigned, "conv1/kernel/original". They live as long as
-  /// this.
+  /// What an optimizer trains: `parameters` with each clustered kernel replaced by
+  /// "conv1/kernel/centroids" (a kernel by kind) and, where weights may be reassigned,
+  /// "conv1/kernel/original". They live as long as this.
   std::vector<Parameter*> trained(const std::vector<Parameter*>& parameters) const;
 
+  void before_forward(int64_t step) override;
   void after_backward(int64_t step) override;
   void after_update(int64_t step) override;
 

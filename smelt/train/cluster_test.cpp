@@ -8,6 +8,7 @@
 
 #include "smelt/base/error.h"
 #include "smelt/train/optimizer.h"
+#include "smelt/train/prune.h"
 #include "smelt/train/test_kernels.h"
 
 namespace smelt::train {
@@ -116,6 +117,48 @@ TEST(Clustering, ZerosStay) {
     }
     EXPECT_LE(unique(model.dense.data), 6u);
   }
+}
+
+TEST(Clustering, MayBeginBehindPruning) {
+  const auto run = [](TestKernels& model, int stop,
+                      std::map<std::string, std::vector<float>>& saved, bool resume) {
+    Pruning pruning(model.graph, model.all(),
+                    {.schedule = {.final_sparsity = 0.5, .end_step = 4, .frequency = 2}});
+    Clustering clustering(model.graph, model.all(),
+                          {.centroids = {.clusters = 8, .keep_zeros = true}, .begin_step = 6});
+    Optimizer optimizer({.kind = OptimizerKind::sgd}, clustering.trained(model.all()));
+    const auto visit_all = [&](const StateVisitor& visit) {
+      pruning.visit_state(visit);
+      clustering.visit_state(visit);
+      for (Parameter* parameter : model.all()) visit(parameter->name, parameter->data);
+    };
+    if (resume) {
+      visit_all([&](const std::string& key, std::vector<float>& v) { v = saved.at(key); });
+    }
+    Workers workers(1);
+    for (int step = resume ? 9 : 0; step < stop; ++step) {
+      pruning.before_forward(step);
+      clustering.before_forward(step);
+      for (Parameter* parameter : model.all()) {
+        parameter->grad = random_floats(parameter->size(), static_cast<uint64_t>(step) + 1);
+      }
+      pruning.after_backward(step);
+      clustering.after_backward(step);
+      optimizer.step(workers, 0.01);
+      pruning.after_update(step);
+      clustering.after_update(step);
+      EXPECT_EQ(std::count(model.dense.data.begin(), model.dense.data.end(), 0.0f) >= 240, true)
+          << step;
+      EXPECT_EQ(unique(model.dense.data) <= 8, step >= 6) << step;
+    }
+    visit_all([&](const std::string& key, std::vector<float>& v) { saved[key] = v; });
+  };
+  TestKernels whole(9), half(9), rest(9);
+  std::map<std::string, std::vector<float>> to_end, stopped;
+  run(whole, 12, to_end, false);
+  run(half, 9, stopped, false);
+  run(rest, 12, stopped, true);
+  EXPECT_EQ(stopped, to_end);
 }
 
 TEST(Clustering, KeepsTheClustersOfAModel) {

@@ -4,6 +4,7 @@
 
 #include "smelt/base/error.h"
 #include "smelt/train/compressible.h"
+#include "smelt/train/state.h"
 
 namespace smelt::train {
 namespace {
@@ -112,10 +113,7 @@ void Pruning::report(const std::function<void(const std::string&, double)>& visi
 
 void Pruning::visit_state(const StateVisitor& visit) {
   for (Target& target : targets_) {
-    std::vector<float> mask(target.mask.begin(), target.mask.end());
-    visit("pruning/" + target.parameter->name, mask);
-    std::transform(mask.begin(), mask.end(), target.mask.begin(),
-                   [](float kept) { return static_cast<uint8_t>(kept != 0); });
+    visit_bytes(visit, "pruning/" + target.parameter->name, target.mask);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <string>
@@ -33,6 +34,15 @@ inline void visit_double(const StateVisitor& visit, const std::string& name, dou
   auto bits = std::bit_cast<uint64_t>(value);
   visit_bits(visit, name, bits);
   value = std::bit_cast<double>(bits);
+}
+
+/// Yes and no, a float each.
+inline void visit_bytes(const StateVisitor& visit, const std::string& name,
+                        std::vector<uint8_t>& bytes) {
+  std::vector<float> values(bytes.begin(), bytes.end());
+  visit(name, values);
+  std::transform(values.begin(), values.end(), bytes.begin(),
+                 [](float value) { return static_cast<uint8_t>(value != 0); });
 }
 
 }  // namespace smelt::train

@@ -34,9 +34,9 @@ MatrixBlock::MatrixBlock(std::string name, MatrixBlockOptions options)
   by_rows_ = most_rows >= kManyRows || o_.groups > 1;
   partial_kernels_ = by_rows_ && o_.kernel->size() <= kSmallKernel;
   block_rows_ = std::clamp<int64_t>(kBlockValues / (depth_ + outputs_) / 6 * 6, 12, 384);
-  if (by_rows_) {
-    packed_ = AlignedArray<float>(o_.groups * forward_panels_.packed_size());
-    packed_back_ = AlignedArray<float>(o_.groups * backward_panels_.packed_size());
+  for (int64_t g = 0; by_rows_ && g < o_.groups; ++g) {
+    packed_.emplace_back(group_outputs_, depth_);
+    packed_back_.emplace_back(depth_, group_outputs_);
   }
   if (has_own_z()) z_.resize(static_cast<size_t>(most_rows * outputs_));
   if (!by_rows_ && !pointwise_) {
@@ -84,18 +84,15 @@ MatrixBlock::Rows MatrixBlock::window_rows(int64_t group, int64_t first, int64_t
 
 /// All panels, where every task needs them.
 void MatrixBlock::pack(const Step& step, bool backward) {
-  const Panels& panels = backward ? backward_panels_ : forward_panels_;
-  AlignedArray<float>& packed = backward ? packed_back_ : packed_;
-  step.workers->run(o_.groups * panels.count(), [&](int, int64_t task) {
-    const int64_t group = task / panels.count();
-    const int64_t panel = task % panels.count();
+  const int64_t panels = (backward ? backward_panels_ : forward_panels_).count();
+  step.workers->run(o_.groups * panels, [&](int, int64_t task) {
+    const int64_t group = task / panels;
+    const int64_t panel = task % panels;
     const float* w = weights_.data() + group * group_outputs_ * depth_;
-    const int64_t k = backward ? group_outputs_ : depth_;
-    float* to = packed.data() + group * panels.packed_size() + panels.column(panel) * k;
     if (backward) {
-      panels.pack_columns(w, panel, to);
+      packed_back_[static_cast<size_t>(group)].pack_columns(w, panel, panel + 1);
     } else {
-      panels.pack_rows(w, panel, to);
+      packed_[static_cast<size_t>(group)].pack_rows(w, panel, panel + 1);
     }
   });
 }
@@ -129,9 +126,9 @@ void MatrixBlock::forward_by_rows(const Step& step, float* z) {
       float* to = z + first * outputs_;
       for (int64_t g = 0; g < o_.groups; ++g) {
         const Rows x = window_rows(g, first, block.rows, scratch);
-        forward_panels_.multiply(packed_.data() + g * forward_panels_.packed_size(), 0,
-                                 forward_panels_.count(), x.data, x.stride, block.rows,
-                                 to + g * group_outputs_, outputs_);
+        packed_[static_cast<size_t>(g)].multiply(x.data, x.stride, block.rows, 0,
+                                                 forward_panels_.count(), to + g * group_outputs_,
+                                                 outputs_);
       }
       if (!moments) {
         if (o_.leave_pending) continue;

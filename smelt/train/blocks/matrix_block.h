@@ -86,8 +86,8 @@ class MatrixBlock : public Layer {
   int64_t outputs_, group_outputs_, depth_, rows_per_sample_;
   bool by_rows_, pointwise_, partial_kernels_;
   int64_t block_rows_;
-  Panels forward_panels_, backward_panels_;  ///< of one group
-  AlignedArray<float> packed_, packed_back_;  ///< all groups, where split by rows
+  Panels forward_panels_, backward_panels_;         ///< of one group
+  std::vector<PackedMatrix> packed_, packed_back_;  ///< per group, where split by rows
   std::vector<float> z_, gradient_;
   std::vector<float> windows_, dwindows_;  ///< of the whole batch, where split by columns
   std::vector<std::vector<float>> partial_gradients_;

@@ -61,15 +61,14 @@ void MatrixBlock::operand_rows(int64_t first, int64_t count, const float* dz,
                                std::vector<float>& scratch) {
   float* dx = o_.x.grad();
   if (pointwise_ && !o_.x.accumulate) {
-    backward_panels_.multiply(packed_back_.data(), 0, backward_panels_.count(), dz, outputs_, count,
-                              dx + first * depth_, depth_);
+    packed_back_[0].multiply(dz, outputs_, count, 0, backward_panels_.count(), dx + first * depth_,
+                             depth_);
     return;
   }
   scratch.resize(static_cast<size_t>(block_rows_ * depth_));
   for (int64_t g = 0; g < o_.groups; ++g) {
-    backward_panels_.multiply(packed_back_.data() + g * backward_panels_.packed_size(), 0,
-                              backward_panels_.count(), dz + g * group_outputs_, outputs_, count,
-                              scratch.data(), depth_);
+    packed_back_[static_cast<size_t>(g)].multiply(dz + g * group_outputs_, outputs_, count, 0,
+                                                  backward_panels_.count(), scratch.data(), depth_);
     add_windows(group_shape(g), scratch.data(), first, count, dx);
   }
 }

@@ -42,4 +42,16 @@ void Panels::multiply(const float* packed, int64_t first, int64_t last, const fl
   gemm.run(gemm, rows, m, y + begin, ldy);
 }
 
+void PackedMatrix::pack_rows(const float* b, int64_t first, int64_t last) {
+  for (int64_t p = first; p < last; ++p) {
+    panels_.pack_rows(b, p, values_.data() + p * panels_.panel_size());
+  }
+}
+
+void PackedMatrix::pack_columns(const float* b, int64_t first, int64_t last) {
+  for (int64_t p = first; p < last; ++p) {
+    panels_.pack_columns(b, p, values_.data() + p * panels_.panel_size());
+  }
+}
+
 }  // namespace smelt::train

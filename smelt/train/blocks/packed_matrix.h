@@ -9,6 +9,7 @@ namespace smelt::train {
 /// The columns of a product y[M,N] = x[M,K] * b[K,N] in panels as the matrix kernel reads them.
 class Panels {
  public:
+  Panels() = default;
   Panels(int64_t n, int64_t k);
 
   int64_t count() const { return (n_ + width_ - 1) / width_; }
@@ -35,7 +36,31 @@ class Panels {
     return std::min(width_, round_up(n_, lanes_) - panel * width_);
   }
 
-  int64_t n_, k_, lanes_, width_;
+  int64_t n_ = 0, k_ = 0, lanes_ = 1, width_ = 1;
+};
+
+/// The right side of such a product with all its panels, packed anew in every step.
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+  PackedMatrix(int64_t n, int64_t k) : panels_(n, k), values_(panels_.packed_size()) {}
+
+  int64_t panels() const { return panels_.count(); }
+  int64_t column(int64_t panel) const { return panels_.column(panel); }
+
+  /// Panels [first, last), see Panels.
+  void pack_rows(const float* b, int64_t first, int64_t last);
+  void pack_columns(const float* b, int64_t first, int64_t last);
+  void multiply(const float* x, int64_t ldx, int64_t m, int64_t first, int64_t last, float* y,
+                int64_t ldy) const {
+    panels_.multiply(packed(first), first, last, x, ldx, m, y, ldy);
+  }
+
+ private:
+  const float* packed(int64_t panel) const { return values_.data() + panel * panels_.panel_size(); }
+
+  Panels panels_;
+  AlignedArray<float> values_;
 };
 
 }  // namespace smelt::train

@@ -149,9 +149,9 @@ class MatmulLayer final : public Layer {
 
   void add_to_dy(const float* x, const float* dz, float* dy) const {
     if (a_.adj_y) {
-      add_outer_products(m_, dz, n_, n_, x, k_, k_, dy, k_);
+      outer_products(m_, {dz, n_, n_}, {x, k_, k_}, true, dy, k_);
     } else {
-      add_outer_products(m_, x, k_, k_, dz, n_, n_, dy, n_);
+      outer_products(m_, {x, k_, k_}, {dz, n_, n_}, true, dy, n_);
     }
   }
 

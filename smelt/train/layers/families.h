@@ -16,7 +16,8 @@ std::unique_ptr<Layer> make_binary(LayerArguments arguments);
 std::unique_ptr<Layer> make_sum_of_all(LayerArguments arguments);
 /// SELECT, SELECT_V2: the condition gets no gradient.
 std::unique_ptr<Layer> make_select(LayerArguments arguments);
-/// SOFTMAX, LOG_SOFTMAX, L2_NORMALIZATION: rows of the last axis, each by itself.
+/// SOFTMAX, LOG_SOFTMAX, L2_NORMALIZATION, LOCAL_RESPONSE_NORMALIZATION: rows of the last axis,
+/// each by itself.
 std::unique_ptr<Layer> make_row_wise(LayerArguments arguments);
 /// MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD. Equal maxima share the gradient.
 std::unique_ptr<Layer> make_reduction(LayerArguments arguments);
@@ -46,6 +47,8 @@ std::unique_ptr<Layer> make_transpose_conv(LayerArguments arguments);
 std::unique_ptr<Layer> make_batch_norm(LayerArguments arguments);
 /// RECURRENT.
 std::unique_ptr<Layer> make_recurrent(LayerArguments arguments);
+/// UNIDIRECTIONAL_SEQUENCE_RNN.
+std::unique_ptr<Layer> make_sequence_rnn(LayerArguments arguments);
 /// UNIDIRECTIONAL_SEQUENCE_LSTM without projection, peepholes and normalization.
 std::unique_ptr<Layer> make_sequence_lstm(LayerArguments arguments);
 /// Any op with a kernel, where no gradient has to pass it; otherwise unsupported.

@@ -52,6 +52,17 @@ Value* output(const LayerArguments& args, size_t i) {
   return i < args.outputs.size() ? args.outputs[i] : nullptr;
 }
 
+/// The sizes of a sequence op with x [N,T,I], or [T,N,I] where time comes first.
+void set_sizes(const LayerArguments& args, bool time_major, RecurrentLayerOptions& options) {
+  if (options.x.shared()) refuse(args, "its input is constant");
+  const Shape& x = options.x.shape();
+  if (time_major && x[1] != 1) refuse(args, "a sample holds several sequences, time first");
+  options.sequences = time_major ? 1 : x[0];
+  options.time = time_major ? x[0] : x[1];
+  options.inputs = x[2];
+  options.units = options.recurrent[0].shape()[1];
+}
+
 }  // namespace
 
 std::unique_ptr<Layer> make_recurrent(LayerArguments args) {
@@ -68,13 +79,24 @@ std::unique_ptr<Layer> make_recurrent(LayerArguments args) {
                                 .c_final = output(args, 2),
                                 .max_samples = args.max_samples};
   if (args.input(3)) options.bias = {args.input(3)};
-  if (options.x.shared()) refuse(args, "its input is constant");
   if (args.op.input(5) && !options.mask) refuse(args, "its mask is constant");
-  const Shape& x = options.x.shape();
-  options.sequences = x[0];
-  options.time = x[1];
-  options.inputs = x[2];
-  options.units = options.recurrent[0].shape()[1];
+  set_sizes(args, false, options);
+  return std::make_unique<RecurrentLayer>(std::move(args.name), std::move(options));
+}
+
+std::unique_ptr<Layer> make_sequence_rnn(LayerArguments args) {
+  const auto& a = args.op.as<SequenceRnnAttributes>();
+  RecurrentLayerOptions options{.attributes = {.cell = RecurrentCell::simple,
+                                               .activation = cell_activation(args, a.activation),
+                                               .return_sequences = true},
+                                .x = args.input(0),
+                                .kernel = {args.input(1)},
+                                .recurrent = {args.input(2)},
+                                .bias = {args.input(3)},
+                                .h = state_operand(args, 4),
+                                .y = output(args, 0),
+                                .max_samples = args.max_samples};
+  set_sizes(args, a.time_major, options);
   return std::make_unique<RecurrentLayer>(std::move(args.name), std::move(options));
 }
 
@@ -95,13 +117,7 @@ std::unique_ptr<Layer> make_sequence_lstm(LayerArguments args) {
                                 .c = state_operand(args, slots.cell_state),
                                 .y = output(args, slots.y),
                                 .max_samples = args.max_samples};
-  if (options.x.shared()) refuse(args, "its input is constant");
-  const Shape& x = options.x.shape();
-  if (a.time_major && x[1] != 1) refuse(args, "samples hold several sequences, time first");
-  options.sequences = a.time_major ? 1 : x[0];
-  options.time = a.time_major ? x[0] : x[1];
-  options.inputs = x[2];
-  options.units = options.recurrent[0].shape()[1];
+  set_sizes(args, a.time_major, options);
   return std::make_unique<RecurrentLayer>(std::move(args.name), std::move(options));
 }
 

@@ -17,8 +17,8 @@ void add_kernel_gradient(std::vector<GradientSum>& blocks, int64_t index, int64_
     const int64_t begin = std::max(first, range.begin);
     const int64_t end = std::min(first + count, range.end);
     if (block.wanted() && begin < end) {
-      add_outer_products(rows, d + (begin - range.begin), ldd, end - begin, x, width, width,
-                         block.at(index, 0) + (begin - first) * width, width);
+      outer_products(rows, {d + (begin - range.begin), ldd, end - begin}, {x, width, width}, true,
+                     block.at(index, 0) + (begin - first) * width, width);
     }
     first += count;
   }

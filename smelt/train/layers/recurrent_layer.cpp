@@ -13,7 +13,7 @@ std::vector<GradientSum> gradient_sums(const std::vector<Operand>& operands) {
   return {operands.begin(), operands.end()};
 }
 
-/// Rounds rows of a kernel to the steps of the largest value in each group of rows.
+/// Rounds rows of a kernel to the steps of the largest value in each group of rows (to_int8).
 void round_kernel(const RecurrentQuant& quant, int64_t width, std::vector<float>& values) {
   const auto size = static_cast<int64_t>(values.size());
   const int64_t group = quant.rows_per_scale > 0 ? quant.rows_per_scale * width : size;
@@ -23,7 +23,7 @@ void round_kernel(const RecurrentQuant& quant, int64_t width, std::vector<float>
     float largest = 0;
     for (auto v = begin; v != end; ++v) largest = std::max(largest, std::abs(*v));
     const float scale = symmetric_scale(largest, quant.largest);
-    for (auto v = begin; v != end; ++v) *v = scale * std::round(*v / scale);
+    for (auto v = begin; v != end; ++v) *v = scale * std::round(*v * (1 / scale));
   }
 }
 

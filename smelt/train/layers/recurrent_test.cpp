@@ -124,5 +124,29 @@ TEST(RecurrentLayer, TrainsTheLstmOfTfliteFiles) {
   sequence_lstm(a, {kTime, 1, kInputs}, 93).check();
 }
 
+TEST(RecurrentLayer, DropsInputsAndStates) {
+  uint64_t seed = 100;
+  for (const RecurrentCell cell :
+       {RecurrentCell::simple, RecurrentCell::lstm, RecurrentCell::gru}) {
+    recurrent({.cell = cell, .return_sequences = true, .dropout = 0.4f, .recurrent_dropout = 0.3f},
+              ++seed)
+        .integers({1, kTime}, 0, 1, DataType::boolean)
+        .check();
+  }
+}
+
+TEST(RecurrentLayer, TrainsTheSimpleLayerOfTfliteFiles) {
+  for (const bool time_major : {false, true}) {
+    OneOp op(OpType::unidirectional_sequence_rnn,
+             SequenceRnnAttributes{.time_major = time_major, .activation = Activation::tanh}, 110);
+    op.value(time_major ? Shape{kTime, 1, kInputs} : Shape{1, kTime, kInputs})
+        .parameter({kUnits, kInputs}, -1, 1)
+        .parameter({kUnits, kUnits}, -1, 1)
+        .parameter({kUnits}, -1, 1)
+        .variable({1, kUnits})
+        .check();
+  }
+}
+
 }  // namespace
 }  // namespace smelt::train

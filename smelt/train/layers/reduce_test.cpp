@@ -40,6 +40,9 @@ TEST(RowWiseLayer, ComputesRowsOfTheLastAxis) {
   OneOp(OpType::softmax, SoftmaxAttributes{}, 130).value({1, 5}).check();
   OneOp(OpType::softmax, SoftmaxAttributes{0.5f}, 131).value({1, 3, 4}).check();
   OneOp(OpType::log_softmax, NoAttributes{}, 132).value({1, 3, 4}).check();
+  const LocalResponseNormalizationAttributes a{
+      .radius = 2, .bias = 1, .alpha = 0.5f, .beta = 0.75f};
+  OneOp(OpType::local_response_normalization, a, 134).value({1, 2, 2, 6}).check();
   OneOp(OpType::l2_normalization, FusedAttributes{}, 133).value({1, 3, 4}).check();
 }
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "smelt/train/layers/families.h"
 #include "smelt/train/layers/parts.h"
@@ -64,6 +66,52 @@ struct L2Normalization {
   }
 };
 
+/// y = x s^-beta with s = bias + alpha * the sum of squares from `radius` places before up to
+/// `radius` - 1 behind (as LiteRT has it).
+struct LocalResponse {
+  LocalResponseNormalizationAttributes a;
+
+  /// The sum of term(j) over j in [first, last] that exist.
+  template <class Term>
+  static double sum_over(int64_t first, int64_t last, int64_t depth, Term&& term) {
+    double sum = 0;
+    for (int64_t j = std::max<int64_t>(0, first); j <= std::min(depth - 1, last); ++j) {
+      sum += term(j);
+    }
+    return sum;
+  }
+  std::vector<double> sums(const float* x, int64_t depth) const {
+    std::vector<double> s;
+    for (int64_t i = 0; i < depth; ++i) {
+      const auto square = [&](int64_t j) { return double{x[j]} * double{x[j]}; };
+      s.push_back(double{a.bias} +
+                  double{a.alpha} * sum_over(i - a.radius, i + a.radius - 1, depth, square));
+    }
+    return s;
+  }
+  void forward(const float* x, float* y, int64_t depth) const {
+    const std::vector<double> s = sums(x, depth);
+    for (int64_t i = 0; i < depth; ++i) {
+      y[i] = x[i] * static_cast<float>(std::pow(s[static_cast<size_t>(i)], -double{a.beta}));
+    }
+  }
+  void backward(const float* x, const float*, const float* dy, float* dx, int64_t depth) const {
+    const std::vector<double> s = sums(x, depth);
+    const double alpha = a.alpha, beta = a.beta;
+    const auto power = [&](int64_t i, double exponent) {
+      return std::pow(s[static_cast<size_t>(i)], exponent);
+    };
+    const auto other = [&](int64_t j) {
+      return double{dy[j]} * double{x[j]} * power(j, -beta - 1);
+    };
+    for (int64_t i = 0; i < depth; ++i) {
+      const double others = sum_over(i - a.radius + 1, i + a.radius, depth, other);
+      dx[i] += static_cast<float>(double{dy[i]} * power(i, -beta) -
+                                  2 * alpha * beta * double{x[i]} * others);
+    }
+  }
+};
+
 template <class F>
 class RowWiseLayer final : public Layer {
  public:
@@ -117,6 +165,10 @@ std::unique_ptr<Layer> make_row_wise(LayerArguments args) {
     }
     case OpType::log_softmax:
       return std::make_unique<RowWiseLayer<LogSoftmax>>(std::move(args), LogSoftmax{});
+    case OpType::local_response_normalization: {
+      const auto a = args.op.as<LocalResponseNormalizationAttributes>();
+      return std::make_unique<RowWiseLayer<LocalResponse>>(std::move(args), LocalResponse{a});
+    }
     default:
       if (args.op.as<FusedAttributes>().activation != Activation::none) {
         refuse(args, "it has a fused activation");

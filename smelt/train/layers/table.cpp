@@ -84,6 +84,7 @@ constexpr Row kRows[] = {
     {OpType::softmax, make<make_row_wise>},
     {OpType::log_softmax, make<make_row_wise>},
     {OpType::l2_normalization, make<make_row_wise>},
+    {OpType::local_response_normalization, make<make_row_wise>},
     {OpType::mean, make<make_reduction>},
     {OpType::sum, make<make_reduction>},
     {OpType::reduce_max, make<make_reduction>},
@@ -130,6 +131,7 @@ constexpr Row kRows[] = {
     {OpType::transpose_conv, make<make_transpose_conv>},
     {OpType::batch_normalization, make<make_batch_norm>},
     {OpType::recurrent, make<make_recurrent>},
+    {OpType::unidirectional_sequence_rnn, make<make_sequence_rnn>},
     {OpType::unidirectional_sequence_lstm, make<make_sequence_lstm>},
 };
 

@@ -79,8 +79,8 @@ class TransposeConvLayer final : public Layer {
           std::copy_n(b.dy.data() + at, outputs_, cols.data() + column);
         });
         if (dw_.wanted()) {
-          add_outer_products(positions(), cols.data(), columns(), columns(), x_.sample(n) + x_at,
-                             inputs_, inputs_, b.dw.data(), inputs_);
+          outer_products(positions(), {cols.data(), columns(), columns()},
+                         {x_.sample(n) + x_at, inputs_, inputs_}, true, b.dw.data(), inputs_);
         }
         for (size_t i = 0; dbias_.wanted() && i < b.dy.size(); ++i) {
           dbias_.at(part, n)[static_cast<int64_t>(i) % outputs_] += b.dy[i];
