@@ -62,6 +62,9 @@ class Builder {
   void allocate();
   bool owns_kernel(const PendingLayer& p) const;
   std::unique_ptr<Layer> make(const PendingLayer& pending) const;
+  /// What a normalization asks whether it goes by its running statistics: always where its layer is
+  /// frozen, as in Keras.
+  const bool* norms_frozen(const Operand& gamma, const Operand& beta) const;
   std::unique_ptr<Layer> make_from_block(const PendingLayer& pending) const;
 
   Module::State& state_;
@@ -322,6 +325,15 @@ bool Builder::owns_kernel(const PendingLayer& p) const {
   return p.block && graph().consumers(p.operands[1].parameter->tensor).size() == 1;
 }
 
+const bool* Builder::norms_frozen(const Operand& gamma, const Operand& beta) const {
+  static constexpr bool kAlways = true;
+  const auto trains = [](const Operand& operand) {
+    return operand.parameter != nullptr && operand.parameter->trainable;
+  };
+  const bool has_any = gamma.parameter != nullptr || beta.parameter != nullptr;
+  return has_any && !trains(gamma) && !trains(beta) ? &kAlways : &state_.norms_frozen;
+}
+
 std::unique_ptr<Layer> Builder::make_from_block(const PendingLayer& p) const {
   const WeightQuant* weight_quant = nullptr;
   if (options_.quantization != nullptr) {
@@ -343,7 +355,7 @@ std::unique_ptr<Layer> Builder::make_from_block(const PendingLayer& p) const {
                      .leave_pending = p.leave_pending,
                      .quant = quant(p.block->output),
                      .weight_quant = weight_quant,
-                     .norms_frozen = &state_.norms_frozen,
+                     .norms_frozen = norms_frozen(p.operands[3], p.operands[4]),
                      .max_samples = options_.max_samples,
                      .threads = options_.threads});
 }
@@ -359,15 +371,17 @@ std::unique_ptr<Layer> Builder::make(const PendingLayer& p) const {
     fail(ErrorKind::unsupported, "{} cannot be trained; freeze nothing behind it or remove it",
          name(op.type));
   }
-  std::unique_ptr<Layer> layer = factory({.graph = graph(),
-                                          .op = op,
-                                          .name = p.name,
-                                          .inputs = p.operands,
-                                          .statistics = p.statistics,
-                                          .outputs = p.outputs,
-                                          .norms_frozen = &state_.norms_frozen,
-                                          .max_samples = options_.max_samples,
-                                          .threads = options_.threads});
+  const bool is_norm = op.type == OpType::batch_normalization;
+  std::unique_ptr<Layer> layer =
+      factory({.graph = graph(),
+               .op = op,
+               .name = p.name,
+               .inputs = p.operands,
+               .statistics = p.statistics,
+               .outputs = p.outputs,
+               .norms_frozen = is_norm ? norms_frozen(p.operands[1], p.operands[2]) : nullptr,
+               .max_samples = options_.max_samples,
+               .threads = options_.threads});
   if (options_.quantization != nullptr) {
     const auto found = options_.quantization->recurrent.find(p.op);
     if (found != options_.quantization->recurrent.end()) set_recurrent_quant(*layer, found->second);

@@ -59,13 +59,21 @@ void RunFolder::write_history(const History& history) const {
   write_text("history.json", to_columns(history).dump(2) + "\n");
 }
 
-void RunFolder::add_events(const EpochMetrics& metrics) {
-  const double now = wall_seconds();
+EventFile& RunFolder::events() {
   if (events_ == nullptr) {
     make_folder(path_ / "tensorboard");
-    events_ = std::make_unique<EventFile>(path_ / "tensorboard", now);
+    events_ = std::make_unique<EventFile>(path_ / "tensorboard", wall_seconds());
   }
-  events_->add_scalars(metrics.epoch, now, metrics.values);
+  return *events_;
+}
+
+void RunFolder::add_events(const EpochMetrics& metrics) {
+  events().add_scalars(metrics.epoch, wall_seconds(), metrics.values);
+}
+
+void RunFolder::add_histogram(int64_t epoch, const std::string& name,
+                              std::span<const float> values) {
+  events().add_histogram(epoch, wall_seconds(), name, values);
 }
 
 void RunFolder::draw_plots(const History& history) const {

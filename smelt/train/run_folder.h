@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "smelt/report/tensorboard.h"
@@ -41,12 +42,16 @@ class RunFolder {
 
   /// The last epoch's metrics, one event. Begins an event file at the first call.
   void add_events(const EpochMetrics& metrics);
+  /// The distribution of a parameter's values.
+  void add_histogram(int64_t epoch, const std::string& name, std::span<const float> values);
 
   /// loss.png, accuracy.png, learning_rate.png, and sparsity.png where there is any; io where
   /// gnuplot is missing.
   void draw_plots(const History& history) const;
 
  private:
+  EventFile& events();
+
   std::filesystem::path path_;
   std::unique_ptr<EventFile> events_;
 };

@@ -147,6 +147,7 @@ struct OutputSection {
   int64_t checkpoint_steps = 0;  ///< besides those at each epoch's end
   bool plots = true;
   bool tensorboard = true;
+  bool histograms = false;  ///< of parameters, in TensorBoard's files
 };
 
 struct Specification {

@@ -69,6 +69,9 @@ void check(const Specification& s) {
           "cluster.clusters (--cluster) is at least 2");
   require(s.output.calibration_samples >= 1 && s.qat.calibration_samples >= 1,
           "calibration takes at least one sample");
+  const std::filesystem::path folder = std::filesystem::path(s.output.model).parent_path();
+  require(folder.empty() || std::filesystem::is_directory(folder),
+          "the folder of output.model (-o) does not exist");
   if (!s.output.quantize.empty()) scheme(s.output.quantize);
   if (s.qat.enabled) scheme(s.qat.scheme);
 }

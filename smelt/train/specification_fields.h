@@ -166,6 +166,7 @@ void visit_keys(OutputSection& s, Visit&& visit) {
   visit("checkpoint_steps", s.checkpoint_steps);
   visit("plots", s.plots);
   visit("tensorboard", s.tensorboard);
+  visit("histograms", s.histograms);
 }
 
 /// Calls visit(section, key, field) for every setting.

@@ -155,6 +155,11 @@ void Trainer::State::end_epoch(double seconds) {
     each.constraint->report(
         [&](const std::string& what, double value) { metrics.set(what, value); });
   }
+  for (const Parameter* parameter : parts.module.parameters()) {
+    if (parameter->kind != ParameterKind::range || parameter->data.size() != 2) continue;
+    metrics.set("range/" + parameter->name + "/low", parameter->data[0]);
+    metrics.set("range/" + parameter->name + "/high", parameter->data[1]);
+  }
   const double watched = metrics.find(options.monitor).value_or(means.loss.value());
   parts.schedule.end_epoch(watched);
   const EarlyStopping::Verdict verdict = stopping.end_epoch(epoch, watched);

@@ -116,6 +116,11 @@ TrainingReport run_training(Specification specification, const TrainingRun& run,
   options.after_epoch = [&](const History& history, bool best) {
     if (folder) folder->write_history(history);
     if (folder && specification.output.tensorboard) folder->add_events(history.back());
+    if (folder && specification.output.histograms) {
+      for (const Parameter* each : session.module().parameters()) {
+        folder->add_histogram(history.back().epoch, each->name, each->data);
+      }
+    }
     if (folder && best) save_best(session.module(), *folder);
     if (callbacks.epoch) callbacks.epoch(history.back(), best);
   };

@@ -31,6 +31,8 @@ class TrainingSession {
   TrainerOptions options(const TrainingData& data, const Specification& specification) const;
 
  private:
+  void make_loss(const TrainingData& data, Specification& specification);
+  void make_optimizer(Specification& specification);
   void add_constraints(const Specification& specification);
 
   const Model& model_;
@@ -41,6 +43,7 @@ class TrainingSession {
   std::unique_ptr<Loss> validation_loss_;
   std::vector<std::unique_ptr<Constraint>> owned_;
   std::vector<NamedConstraint> constraints_;
+  Clustering* clustering_ = nullptr;  ///< among them
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<Distillation> distillation_;

@@ -59,18 +59,30 @@ std::string usual_monitor(MetricKind metric, bool validates) {
 TrainingSession::TrainingSession(const Model& model, const TrainingData& data,
                                  Specification& specification)
     : model_(model) {
-  TrainingSection& training = specification.training;
+  const TrainingSection& training = specification.training;
   const int threads = training.threads > 0 ? training.threads : available_threads();
   workers_ = std::make_unique<Workers>(threads);
   const int64_t samples = data.train->size();
   length_ = {.steps_per_epoch = (samples + training.batch - 1) / training.batch,
              .epochs = training.epochs};
   module_ = make_module(model, specification, threads);
+  make_loss(data, specification);
+  add_constraints(specification);
+  make_optimizer(specification);
+  if (!specification.distill.teacher.empty()) {
+    const Model teacher = load(specification.distill.teacher);
+    distillation_ = std::make_unique<Distillation>(
+        model, *module_, losses_, teacher, distill_settings(specification.distill),
+        ModuleOptions{.max_samples = training.batch, .threads = threads});
+  }
+}
 
+void TrainingSession::make_loss(const TrainingData& data, Specification& specification) {
+  TrainingSection& training = specification.training;
   LossSettings settings =
       loss_settings(specification, usual_loss(*data.train, *module_->outputs().at(0)));
   training.loss = name(settings.kind);
-  const LossSource source = loss_source(*module_, model.main(), 0, settings);
+  const LossSource source = loss_source(*module_, model_.main(), 0, settings);
   losses_.push_back({.loss = Loss(settings, source)});
   settings.class_weights.clear();
   validation_loss_ = std::make_unique<Loss>(settings, source);
@@ -83,25 +95,17 @@ TrainingSession::TrainingSession(const Model& model, const TrainingData& data,
     const bool compressed = specification.prune.enabled() || specification.cluster.clusters > 0;
     training.keep = data.validation != nullptr && !compressed ? "best" : "last";
   }
+}
 
-  add_constraints(specification);
-  const OptimizerSettings optimizer = optimizer_settings(specification);
-  if (!training.learning_rate) training.learning_rate = default_learning_rate(optimizer.kind);
+void TrainingSession::make_optimizer(Specification& specification) {
+  const OptimizerSettings settings = optimizer_settings(specification);
+  TrainingSection& training = specification.training;
+  if (!training.learning_rate) training.learning_rate = default_learning_rate(settings.kind);
   std::vector<Parameter*> parameters = module_->parameters();
-  for (const auto& constraint : owned_) {
-    if (auto* clustering = dynamic_cast<Clustering*>(constraint.get())) {
-      parameters = clustering->trained(parameters);
-    }
-  }
-  optimizer_ = std::make_unique<Optimizer>(optimizer, parameters);
+  if (clustering_ != nullptr) parameters = clustering_->trained(parameters);
+  optimizer_ = std::make_unique<Optimizer>(settings, parameters);
   schedule_ =
       std::make_unique<Schedule>(schedule_settings(specification, length_, training.monitor));
-  if (!specification.distill.teacher.empty()) {
-    const Model teacher = load(specification.distill.teacher);
-    distillation_ = std::make_unique<Distillation>(
-        model, *module_, losses_, teacher, distill_settings(specification.distill),
-        ModuleOptions{.max_samples = training.batch, .threads = threads});
-  }
 }
 
 void TrainingSession::add_constraints(const Specification& specification) {
@@ -116,9 +120,11 @@ void TrainingSession::add_constraints(const Specification& specification) {
   }
   if (specification.cluster.clusters > 0) {
     const auto seed = static_cast<uint64_t>(specification.training.seed);
-    add("cluster", std::make_unique<Clustering>(graph, module_->parameters(),
-                                                cluster_settings(specification.cluster, seed),
-                                                workers_.get()));
+    auto clustering =
+        std::make_unique<Clustering>(graph, module_->parameters(),
+                                     cluster_settings(specification.cluster, seed), workers_.get());
+    clustering_ = clustering.get();
+    add("cluster", std::move(clustering));
   }
 }
 

@@ -179,6 +179,7 @@ TEST_F(Training, FrozenLayersStayAsTheyAre) {
   for (const Parameter* each : session.module().parameters()) {
     EXPECT_EQ(each->data == before[each->name], each->layer == "dense") << each->name;
   }
+  EXPECT_EQ(to_json(run(specification_))["trainable_parameters"], 16 * 3 + 3);
   specification_.model.freeze = {"dens"};
   EXPECT_THAT(error_of([&] { run(specification_); }), HasSubstr("--freeze dens: no layer"));
 }
