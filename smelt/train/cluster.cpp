@@ -229,6 +229,12 @@ Clustering::Clustering(const Graph& graph, const std::vector<Parameter*>& parame
     fail(ErrorKind::bad_argument, "clustering: begins at step {}; steps count from 0",
          settings_.begin_step);
   }
+  if (settings_.keep && settings_.begin_step > 0) {
+    fail(ErrorKind::bad_argument,
+         "clustering: the values of a clustered model are kept from the first step on, not from "
+         "step {}",
+         settings_.begin_step);
+  }
   compress::check(settings_.centroids);
   const std::vector<Compressible> all = compressible(graph, parameters, settings_.depthwise);
   check_patterns(settings_.skip, all, "clustering");

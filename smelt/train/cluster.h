@@ -52,6 +52,7 @@ class Clustering : public Constraint {
   /// What an optimizer trains: `parameters` with each clustered kernel replaced by
   /// "conv1/kernel/centroids" (a kernel by kind) and, where weights may be reassigned,
   /// "conv1/kernel/original". They live as long as this.
+  /// With begin_step > 0 they stand behind the kernel, and which of them train changes then.
   std::vector<Parameter*> trained(const std::vector<Parameter*>& parameters) const;
 
   void before_forward(int64_t step) override;

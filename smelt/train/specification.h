@@ -119,10 +119,11 @@ struct PruneSection {
 };
 
 struct ClusterSection {
-  int clusters = 0;  ///< 0: none
+  int clusters = 0;        ///< 0: none
+  double begin_epoch = 0;  ///< 0: at once, or when pruning has chosen its last masks
   std::string init = "kmeans++";
-  int kmeans_steps = 0;
-  bool keep_zeros = false;
+  int kmeans_steps = 10;
+  bool keep_zeros = false;  ///< always where the run prunes
   bool per_channel = false;
   std::string aggregation = "sum";
   bool keep = false;

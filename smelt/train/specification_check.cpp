@@ -67,6 +67,9 @@ void check(const Specification& s) {
   require(s.prune.channels_multiple_of >= 1, "prune.channels_multiple_of is at least 1");
   require(s.cluster.clusters == 0 || s.cluster.clusters >= 2,
           "cluster.clusters (--cluster) is at least 2");
+  require(s.cluster.begin_epoch >= 0 && s.cluster.begin_epoch <= 1e7,
+          "cluster.begin_epoch is 0 to 1e7");
+  require(s.cluster.kmeans_steps >= 0, "cluster.kmeans_steps is at least 0");
   require(s.output.calibration_samples >= 1 && s.qat.calibration_samples >= 1,
           "calibration takes at least one sample");
   const std::filesystem::path folder = std::filesystem::path(s.output.model).parent_path();

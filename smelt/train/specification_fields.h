@@ -137,6 +137,7 @@ void visit_keys(PruneSection& s, Visit&& visit) {
 template <class Visit>
 void visit_keys(ClusterSection& s, Visit&& visit) {
   visit("clusters", s.clusters);
+  visit("begin_epoch", s.begin_epoch);
   visit("init", s.init);
   visit("kmeans_steps", s.kmeans_steps);
   visit("keep_zeros", s.keep_zeros);

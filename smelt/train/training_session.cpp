@@ -37,12 +37,7 @@ std::unique_ptr<Module> make_module(const Model& model, const Specification& spe
   if (!globs.empty()) {
     options.frozen = [globs](const Parameter& parameter) { return is_frozen(globs, parameter); };
   }
-  for (const FeaturePair& pair : distill_settings(specification.distill).features) {
-    const Graph& graph = model.main();
-    for (const TensorId id : graph.tensors()) {
-      if (graph.tensor(id).name == pair.student) options.features.push_back(id);
-    }
-  }
+  options.features = student_features(model, distill_settings(specification.distill));
   auto module = std::make_unique<Module>(model, options);
   require_fit(globs, *module);
   return module;
@@ -119,10 +114,8 @@ void TrainingSession::add_constraints(const Specification& specification) {
                                            prune_settings(specification.prune, length_)));
   }
   if (specification.cluster.clusters > 0) {
-    const auto seed = static_cast<uint64_t>(specification.training.seed);
-    auto clustering =
-        std::make_unique<Clustering>(graph, module_->parameters(),
-                                     cluster_settings(specification.cluster, seed), workers_.get());
+    auto clustering = std::make_unique<Clustering>(
+        graph, module_->parameters(), cluster_settings(specification, length_), workers_.get());
     clustering_ = clustering.get();
     add("cluster", std::move(clustering));
   }

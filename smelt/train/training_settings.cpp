@@ -155,7 +155,28 @@ compress::ChannelSettings channel_settings(const PruneSection& prune) {
           .multiple_of = prune.channels_multiple_of};
 }
 
-ClusterSettings cluster_settings(const ClusterSection& cluster, uint64_t seed) {
+namespace {
+
+int64_t first_clustered_step(const Specification& specification, const RunLength& length) {
+  const PruneSection& prune = specification.prune;
+  int64_t begin = steps_of(specification.cluster.begin_epoch, length);
+  if (begin == 0 && prune.enabled() && !prune.keep) {
+    const compress::SparsitySchedule schedule = prune_settings(prune, length).schedule;
+    begin = std::max(schedule.begin_step, schedule.end_step) + 1;
+  }
+  if (begin > 0 && begin >= length.steps()) {
+    fail(ErrorKind::bad_argument,
+         "clustering begins at step {}, but the run has {}: give it more epochs, or end pruning "
+         "earlier (prune.end_epoch)",
+         begin, length.steps());
+  }
+  return begin;
+}
+
+}  // namespace
+
+ClusterSettings cluster_settings(const Specification& specification, const RunLength& length) {
+  const ClusterSection& cluster = specification.cluster;
   if (cluster.aggregation != "sum" && cluster.aggregation != "average") {
     fail(ErrorKind::bad_argument, "cluster.aggregation: there is no {}; there are sum, average",
          cluster.aggregation);
@@ -165,14 +186,15 @@ ClusterSettings cluster_settings(const ClusterSection& cluster, uint64_t seed) {
                                               ? GradientAggregation::sum
                                               : GradientAggregation::average,
                            .keep = cluster.keep,
+                           .begin_step = first_clustered_step(specification, length),
                            .reassign = cluster.reassign,
                            .skip = cluster.skip,
                            .depthwise = cluster.depthwise};
   settings.centroids = {.clusters = cluster.clusters,
                         .init = compress::centroid_init(cluster.init),
-                        .keep_zeros = cluster.keep_zeros,
+                        .keep_zeros = cluster.keep_zeros || specification.prune.enabled(),
                         .kmeans_steps = cluster.kmeans_steps,
-                        .seed = seed};
+                        .seed = static_cast<uint64_t>(specification.training.seed)};
   return settings;
 }
 

@@ -28,7 +28,8 @@ ScheduleSettings schedule_settings(const Specification& specification, const Run
                                    std::string_view watched);
 PruneSettings prune_settings(const PruneSection& prune, const RunLength& length);
 compress::ChannelSettings channel_settings(const PruneSection& prune);
-ClusterSettings cluster_settings(const ClusterSection& cluster, uint64_t seed);
+/// What the run prunes is clustered when the last masks are chosen, and its zeros stay.
+ClusterSettings cluster_settings(const Specification& specification, const RunLength& length);
 DistillSettings distill_settings(const DistillSection& distill);
 
 }  // namespace smelt::train

@@ -221,6 +221,49 @@ TEST_F(Training, QuantizesAtTheEnd) {
             test::read_bytes(folder_ / "run/model_int8.tflite"));
 }
 
+TEST_F(Training, PrunesThenClustersInOneRun) {
+  Specification whole = in_folder("whole");
+  whole.prune.sparsity = 0.5;
+  whole.cluster.clusters = 8;
+  whole.output.quantize = "int8";
+  const TrainingReport report = run(whole);
+  for (const WrittenModel& model : report.models) {
+    EXPECT_GE(model.kernels.sparsity(), 0.5) << model.scheme;
+    EXPECT_LE(model.kernels.sparsity(), 0.6) << model.scheme;
+    EXPECT_LE(model.kernels.unique, 8) << model.scheme;
+    EXPECT_GT(model.evaluation->accuracy.value(), 0.9) << model.scheme;
+  }
+  for (const int64_t stop : {10, 25, 30}) {  // the last masks are chosen at step 24
+    Specification parts = whole;
+    parts.output.run = (folder_ / fmt::format("parts{}", stop)).string();
+    EXPECT_TRUE(run(parts, OpenRun::fresh, stop).result.interrupted);
+    run(parts, OpenRun::resume);
+    EXPECT_EQ(test::read_bytes(fs::path(parts.output.run) / "model.tflite"),
+              test::read_bytes(fs::path(whole.output.run) / "model.tflite"))
+        << stop;
+  }
+  whole.cluster.begin_epoch = 6;
+  EXPECT_THAT(error_of([&] { run(whole, OpenRun::overwrite); }),
+              HasSubstr("clustering begins at step 36, but the run has 36"));
+}
+
+TEST_F(Training, ContinuesACompressedModel) {
+  Specification first = in_folder("first");
+  first.prune.sparsity = 0.6;
+  first.cluster.clusters = 6;
+  const TrainingReport before = run(first);
+  Specification second = in_folder("second");
+  second.model = {.source = before.models[0].path};
+  second.cluster.clusters = 6;
+  second.cluster.keep = true;
+  second.cluster.keep_zeros = true;
+  second.distill.teacher = before.models[0].path;
+  second.output.quantize = "int8";
+  const TrainingReport after = run(second);
+  EXPECT_EQ(after.models[0].kernels.zeros, before.models[0].kernels.zeros);
+  EXPECT_LE(after.models[1].kernels.unique, 6);
+}
+
 TEST_F(Training, SaysWhatDoesNotFit) {
   const auto error = [&](auto change) {
     Specification changed = specification_;
