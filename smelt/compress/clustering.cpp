@@ -162,28 +162,27 @@ std::vector<float> initial_centroids(std::span<const float> weights,
   keep_unique(centroids);
   if (centroids.size() <= static_cast<size_t>(settings.clusters)) return centroids;
 
+  const auto zeros = std::equal_range(sorted.begin(), sorted.end(), 0.0f);
+  const bool keep_zeros = settings.keep_zeros && zeros.first != zeros.second;
+  const auto below = static_cast<size_t>(zeros.first - sorted.begin());
+  if (keep_zeros) sorted.erase(zeros.first, zeros.second);
+  const std::span<const float> all(sorted);
+
   Random random(settings.seed);
   centroids.clear();
-  const std::span<const float> all(sorted);
-  if (settings.keep_zeros) {
-    const auto zeros = std::equal_range(sorted.begin(), sorted.end(), 0.0f);
-    const auto negative = all.first(static_cast<size_t>(zeros.first - sorted.begin()));
-    const auto positive = all.last(static_cast<size_t>(sorted.end() - zeros.second));
-    const double share = static_cast<double>(negative.size()) /
-                         static_cast<double>(negative.size() + positive.size());
+  if (keep_zeros) {
     const int others = settings.clusters - 1;
-    const int below = static_cast<int>(std::nearbyint(others * share));
-    append_centroids({negative, below}, settings, random, centroids);
-    append_centroids({positive, others - below}, settings, random, centroids);
-    centroids.push_back(0);
+    const double share = static_cast<double>(below) / static_cast<double>(all.size());
+    const int negative = static_cast<int>(std::nearbyint(others * share));
+    append_centroids({all.first(below), negative}, settings, random, centroids);
+    append_centroids({all.subspan(below), others - negative}, settings, random, centroids);
   } else {
     append_centroids({all, settings.clusters}, settings, random, centroids);
   }
   keep_unique(centroids);
-  if (settings.kmeans_steps > 0) {
-    refine_centroids(all, settings.kmeans_steps, settings.keep_zeros, centroids);
-    keep_unique(centroids);
-  }
+  refine_centroids(all, settings.kmeans_steps, centroids);
+  if (keep_zeros) centroids.push_back(0);
+  keep_unique(centroids);
   return centroids;
 }
 

@@ -28,8 +28,8 @@ std::string_view name(CentroidInit init);
 struct CentroidSettings {
   int clusters = 16;  ///< at most this many values; at least 2, with keep_zeros 3
   CentroidInit init = CentroidInit::kmeans_plus_plus;
-  /// One centroid is 0, and the others go to negative and positive weights in proportion to their
-  /// numbers (tfmot's preserve_sparsity).
+  /// Where weights are 0, one centroid is 0, and the others go to negative and positive weights in
+  /// proportion to their numbers (tfmot's preserve_sparsity).
   bool keep_zeros = false;
   int kmeans_steps = 10;  ///< of Lloyd's algorithm behind the initialization (tfmot: none)
   uint64_t seed = 9;
@@ -54,9 +54,7 @@ void assign_clusters(std::span<const float> weights, std::span<const float> cent
                      std::span<uint16_t> clusters);
 
 /// Lloyd's algorithm: each centroid becomes the mean of its weights, up to `steps` times or until
-/// nothing changes. Centroids without weights, and 0 where keep_zeros, stay. Returns the squared
-/// error that is left.
-double refine_centroids(std::span<const float> weights, int steps, bool keep_zeros,
-                        std::vector<float>& centroids);
+/// nothing changes. Centroids without weights stay. Returns the squared error that is left.
+double refine_centroids(std::span<const float> weights, int steps, std::vector<float>& centroids);
 
 }  // namespace smelt::compress

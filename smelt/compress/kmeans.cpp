@@ -64,8 +64,7 @@ void assign_clusters(std::span<const float> weights, std::span<const float> cent
   }
 }
 
-double refine_centroids(std::span<const float> weights, int steps, bool keep_zeros,
-                        std::vector<float>& centroids) {
+double refine_centroids(std::span<const float> weights, int steps, std::vector<float>& centroids) {
   std::vector<uint16_t> clusters(weights.size());
   std::vector<double> sums(centroids.size());
   std::vector<int64_t> counts(centroids.size());
@@ -79,7 +78,7 @@ double refine_centroids(std::span<const float> weights, int steps, bool keep_zer
     }
     bool changed = false;
     for (size_t k = 0; k < centroids.size(); ++k) {
-      if (counts[k] == 0 || (keep_zeros && centroids[k] == 0)) continue;
+      if (counts[k] == 0) continue;
       const auto mean = static_cast<float>(sums[k] / static_cast<double>(counts[k]));
       changed |= mean != centroids[k];
       centroids[k] = mean;

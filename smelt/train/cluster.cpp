@@ -103,8 +103,8 @@ struct Clustering::Target {
       group.centroids = static_cast<int64_t>(found.size());
       std::copy(found.begin(), found.end(), centroids.data.begin() + group.first_centroid);
     }
-    assign();
     if (settings.centroids.keep_zeros) pin_zeros();
+    assign();
     write_kernel();
     set_trainable(settings);
   }
@@ -122,10 +122,9 @@ struct Clustering::Target {
         const auto at = static_cast<size_t>(k);
         is_zero[at] = static_cast<uint8_t>(centroids.data[at] == 0);
       }
-      for (int64_t i = 0; i < group.count; ++i) {
-        pinned[group.weight(i)] = is_zero[centroid_of(group, i)];
-      }
     }
+    std::transform(original.data.begin(), original.data.end(), pinned.begin(),
+                   [](float weight) { return static_cast<uint8_t>(weight == 0); });
   }
 
   size_t centroid_of(const Group& group, int64_t i) const {
@@ -133,23 +132,34 @@ struct Clustering::Target {
   }
 
   void assign() {
-    std::vector<float> weights;
-    std::vector<uint16_t> found;
     for (const Group& group : groups) {
-      const std::span<const float> values(centroids.data.data() + group.first_centroid,
-                                          static_cast<size_t>(group.centroids));
-      if (group.stride == 1) {
-        const auto first = static_cast<size_t>(group.first), n = static_cast<size_t>(group.count);
-        compress::assign_clusters(std::span(original.data).subspan(first, n), values,
-                                  std::span(clusters).subspan(first, n));
-        continue;
+      std::vector<float> values(centroids.data.begin() + group.first_centroid,
+                                centroids.data.begin() + group.first_centroid + group.centroids);
+      uint16_t zero = 0;
+      for (size_t k = 0; k < values.size() && !is_zero.empty(); ++k) {
+        if (is_zero[static_cast<size_t>(group.first_centroid) + k] == 0) continue;
+        zero = static_cast<uint16_t>(k);
+        values[k] = std::nanf("");  // no other weight becomes zero
       }
-      weights = gather(group, original.data);
-      found.resize(weights.size());
-      compress::assign_clusters(weights, values, found);
-      for (int64_t i = 0; i < group.count; ++i) {
-        clusters[group.weight(i)] = found[static_cast<size_t>(i)];
+      assign_group(group, values);
+      for (int64_t i = 0; i < group.count && !pinned.empty(); ++i) {
+        if (pinned[group.weight(i)] != 0) clusters[group.weight(i)] = zero;
       }
+    }
+  }
+
+  void assign_group(const Group& group, std::span<const float> values) {
+    if (group.stride == 1) {
+      const auto first = static_cast<size_t>(group.first), n = static_cast<size_t>(group.count);
+      compress::assign_clusters(std::span(original.data).subspan(first, n), values,
+                                std::span(clusters).subspan(first, n));
+      return;
+    }
+    const std::vector<float> weights = gather(group, original.data);
+    std::vector<uint16_t> found(weights.size());
+    compress::assign_clusters(weights, values, found);
+    for (int64_t i = 0; i < group.count; ++i) {
+      clusters[group.weight(i)] = found[static_cast<size_t>(i)];
     }
   }
 

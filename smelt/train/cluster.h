@@ -36,8 +36,9 @@ struct ClusterSettings {
 ///   Clustering clustering(graph, module.parameters(), settings);
 ///   Optimizer optimizer(settings, clustering.trained(module.parameters()));
 /// The module's kernels themselves hold clustered weights from begin_step on, at most as many
-/// values as asked: nothing is left to strip. With keep_zeros what is zero, or becomes zero at
-/// first, stays zero (tfmot's preserve_sparsity). To prune and cluster in one run, let masks be
+/// values as asked: nothing is left to strip. With keep_zeros what is zero stays zero and
+/// nothing else becomes it, so that sparsity is exact (tfmot's preserve_sparsity lets small weights
+/// join). To prune and cluster in one run, let masks be
 /// final before clustering begins, and call the pruning first.
 class Clustering : public Constraint {
  public:

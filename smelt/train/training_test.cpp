@@ -228,8 +228,7 @@ TEST_F(Training, PrunesThenClustersInOneRun) {
   whole.output.quantize = "int8";
   const TrainingReport report = run(whole);
   for (const WrittenModel& model : report.models) {
-    EXPECT_GE(model.kernels.sparsity(), 0.5) << model.scheme;
-    EXPECT_LE(model.kernels.sparsity(), 0.6) << model.scheme;
+    EXPECT_EQ(model.kernels.sparsity(), 0.5) << model.scheme;
     EXPECT_LE(model.kernels.unique, 8) << model.scheme;
     EXPECT_GT(model.evaluation->accuracy.value(), 0.9) << model.scheme;
   }
