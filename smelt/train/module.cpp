@@ -24,6 +24,9 @@ Value* Module::logits(size_t i) const { return state_->logits.at(i); }
 std::vector<Parameter*> Module::parameters() const {
   std::vector<Parameter*> all;
   for (const auto& p : state_->parameters) all.push_back(p.get());
+  if (const QuantizationMap* map = state_->options.quantization) {
+    all.insert(all.end(), map->ranges.begin(), map->ranges.end());
+  }
   return all;
 }
 
@@ -41,6 +44,9 @@ Value* Module::value(TensorId tensor) const {
 }
 
 void Module::forward(const Step& step) {
+  if (const QuantizationMap* map = state_->options.quantization) {
+    for (FakeQuant* quant : map->quants) quant->follow_range();
+  }
   for (const LayerSlot& slot : state_->layers) slot.layer->forward(step);
 }
 
@@ -55,6 +61,9 @@ void Module::backward(const Step& step, const std::vector<Value*>& seeds) {
     if (p != nullptr) std::fill(p->grad.begin(), p->grad.end(), 0.0f);
   };
   for (Parameter* p : state_->added_to) clear_parameter(p);
+  if (const QuantizationMap* map = state_->options.quantization) {
+    for (Parameter* range : map->ranges) clear_parameter(range);
+  }
   std::set<const Value*> written;
   for (auto slot = state_->layers.rbegin(); slot != state_->layers.rend(); ++slot) {
     bool reached = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <vector>
 
 #include "smelt/train/fake_quant.h"
 #include "smelt/train/layers/recurrent.h"
@@ -19,6 +20,8 @@ struct QuantizationMap {
   std::map<TensorId, const FakeQuant*> tensors;
   std::map<OpId, WeightQuant> weights;
   std::map<OpId, RecurrentQuant> recurrent;  ///< inside of recurrent ops
+  std::vector<FakeQuant*> quants;            ///< all that `tensors` and `recurrent` point to
+  std::vector<Parameter*> ranges;            ///< learned ones; parameters of the module
 };
 
 }  // namespace smelt::train

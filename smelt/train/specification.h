@@ -94,6 +94,11 @@ struct QatSection {
   bool enabled = false;
   std::string scheme = "int8";
   int64_t calibration_samples = 200;
+  /// Until this part of the epochs, ranges are calibrated anew before each one (a model that starts
+  /// from random weights); behind it they are only learned.
+  double calibrate = 0.3;
+  /// From this part of the epochs on, batch normalizations keep their running statistics.
+  double freeze_norms = 0.7;
 };
 
 struct PruneSection {

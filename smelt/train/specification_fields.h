@@ -111,6 +111,8 @@ void visit_keys(QatSection& s, Visit&& visit) {
   visit("enabled", s.enabled);
   visit("scheme", s.scheme);
   visit("calibration_samples", s.calibration_samples);
+  visit("calibrate", s.calibrate);
+  visit("freeze_norms", s.freeze_norms);
 }
 
 template <class Visit>

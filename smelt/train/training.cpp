@@ -133,8 +133,8 @@ TrainingReport run_training(Specification specification, const TrainingRun& run,
   report.result = trainer->run();
   if (folder && specification.output.plots) draw_plots(*folder, report.result.history, callbacks);
   if (!report.result.interrupted) {
-    report.models =
-        write_models(session.module().write_back(model), data, specification, callbacks);
+    report.models = write_models(session.module().write_back(model), data, specification,
+                                 session.qat(), callbacks);
   }
   return report;
 }

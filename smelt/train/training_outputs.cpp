@@ -47,6 +47,7 @@ Model quantized(const Model& trained, const TrainingData& data, const Specificat
 
 std::vector<WrittenModel> write_models(const Model& trained, const TrainingData& data,
                                        const Specification& specification,
+                                       const QuantizationAware* qat,
                                        const TrainingCallbacks& callbacks) {
   const OutputSection& output = specification.output;
   std::vector<WrittenModel> models;
@@ -57,13 +58,15 @@ std::vector<WrittenModel> write_models(const Model& trained, const TrainingData&
     if (paths.empty()) return;
     models.push_back(written(paths.back(), scheme, data, specification, callbacks));
   };
-  const bool quantizes = !output.quantize.empty();
+  const std::string wanted = qat != nullptr ? specification.qat.scheme : output.quantize;
+  const bool quantizes = !wanted.empty();
   Model floats = trained;
   if (!training_form_op(floats.main()).empty()) run_pipeline(floats, inference_pipeline());
   save(floats, "model.tflite", "float32", !quantizes);
   if (quantizes) {
-    save(quantized(trained, data, specification, callbacks),
-         fmt::format("model_{}.tflite", output.quantize), output.quantize, true);
+    save(qat != nullptr ? qat->quantized(trained)
+                        : quantized(trained, data, specification, callbacks),
+         fmt::format("model_{}.tflite", wanted), wanted, true);
   }
   return models;
 }

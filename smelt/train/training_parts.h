@@ -1,5 +1,6 @@
 #pragma once
 
+#include "smelt/train/qat.h"
 #include "smelt/train/training.h"
 #include "smelt/train/training_settings.h"
 
@@ -26,6 +27,8 @@ class TrainingSession {
   TrainingSession(const Model& model, const TrainingData& data, Specification& specification);
 
   Module& module() { return *module_; }
+  /// Null where training is not quantization-aware.
+  const QuantizationAware* qat() const { return qat_.get(); }
   TrainerParts parts();
   /// Without callbacks.
   TrainerOptions options(const TrainingData& data, const Specification& specification) const;
@@ -38,6 +41,7 @@ class TrainingSession {
   const Model& model_;
   std::unique_ptr<Workers> workers_;
   RunLength length_;
+  std::unique_ptr<QuantizationAware> qat_;
   std::unique_ptr<Module> module_;
   std::vector<OutputLoss> losses_;
   std::unique_ptr<Loss> validation_loss_;
@@ -54,6 +58,7 @@ class TrainingSession {
 /// the files.
 std::vector<WrittenModel> write_models(const Model& trained, const TrainingData& data,
                                        const Specification& specification,
+                                       const QuantizationAware* qat,
                                        const TrainingCallbacks& callbacks);
 
 }  // namespace smelt::train

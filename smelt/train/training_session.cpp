@@ -28,19 +28,24 @@ void require_fit(const std::vector<std::string>& globs, const Module& module) {
 }
 
 std::unique_ptr<Module> make_module(const Model& model, const Specification& specification,
-                                    int threads) {
-  if (specification.qat.enabled) {
-    fail(ErrorKind::unsupported, "quantization-aware training is not in this version");
-  }
+                                    const QuantizationAware* qat, int threads) {
   const std::vector<std::string> globs = specification.model.freeze;
   ModuleOptions options{.max_samples = specification.training.batch, .threads = threads};
   if (!globs.empty()) {
     options.frozen = [globs](const Parameter& parameter) { return is_frozen(globs, parameter); };
   }
+  if (qat != nullptr) options.quantization = &qat->map();
   options.features = student_features(model, distill_settings(specification.distill));
   auto module = std::make_unique<Module>(model, options);
   require_fit(globs, *module);
   return module;
+}
+
+QuantizeOptions qat_options(const Specification& specification) {
+  return {.calibrate = {.samples = specification.qat.calibration_samples,
+                        .seed = static_cast<uint64_t>(specification.training.seed),
+                        .threads = specification.training.threads},
+          .recipe = scheme(specification.qat.scheme)};
 }
 
 /// Accuracy where there is one, else the loss; of the validation where there is one.
@@ -60,7 +65,10 @@ TrainingSession::TrainingSession(const Model& model, const TrainingData& data,
   const int64_t samples = data.train->size();
   length_ = {.steps_per_epoch = (samples + training.batch - 1) / training.batch,
              .epochs = training.epochs};
-  module_ = make_module(model, specification, threads);
+  if (specification.qat.enabled) {
+    qat_ = std::make_unique<QuantizationAware>(model, data.train, qat_options(specification));
+  }
+  module_ = make_module(model, specification, qat_.get(), threads);
   make_loss(data, specification);
   add_constraints(specification);
   make_optimizer(specification);
@@ -154,6 +162,17 @@ TrainerOptions TrainingSession::options(const TrainingData& data,
                      .seed = seed,
                      .workers = specification.data.workers,
                      .cache_bytes = int64_t{specification.data.cache_mb} << 20};
+  if (qat_ != nullptr) {
+    const QatSection qat = specification.qat;
+    const auto epochs = static_cast<double>(training.epochs);
+    options.before_epoch = [this, qat, epochs](int64_t epoch) {
+      const auto now = static_cast<double>(epoch);
+      if (epoch > 0 && now < qat.calibrate * epochs) {
+        qat_->recalibrate(module_->write_back(model_));
+      }
+      module_->freeze_norms(epoch > 0 && now >= qat.freeze_norms * epochs);
+    };
+  }
   if (!specification.augment.empty()) options.batches.limits = value_limits(*data.train);
   return options;
 }
