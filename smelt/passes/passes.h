@@ -21,6 +21,7 @@ int fold_constants(Graph& graph);
 int fold_affine_behind(Graph& graph);
 int fold_affine_before(Graph& graph);
 int merge_padding(Graph& graph);
+int trim_filters(Graph& graph);
 int fuse_activations(Graph& graph);
 int add_biases(Graph& graph);
 int remove_dead(Graph& graph);

@@ -30,6 +30,7 @@ constexpr Pass kInference[] = {
     {"fold_affine_behind", fold_affine_behind, "before activations are fused in between"},
     {"fold_affine_before", fold_affine_before, "after the folds that keep weights per channel"},
     {"merge_padding", merge_padding, "after constant paddings are known"},
+    {"trim_filters", trim_filters, "after merge_padding: padding is an attribute"},
     {"fuse_activations", fuse_activations, "after the affine folds: nothing may follow it"},
     {"add_biases", add_biases, "after the affine folds, which make most of them"},
     {"merge_reshapes_again", merge_reshapes, "what stood between them has moved"},

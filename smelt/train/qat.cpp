@@ -40,6 +40,8 @@ constexpr size_t kCellState = 19;
 
 QuantizationAware::QuantizationAware(const Model& model, DatasetPtr data, QuantizeOptions options)
     : data_(std::move(data)), options_(std::move(options)) {
+  // Weights of cells that see nothing but padding take part in the scales of training.
+  options_.pipeline.skip.push_back("trim_filters");
   const Prepared prepared = prepare(model);
   add_domains(model.main(), prepared);
   add_weights(model.main(), prepared);

@@ -116,6 +116,8 @@ void Epilogue::transform(const Part& part, const RowsView& view, const float* z,
 }
 
 void Epilogue::begin_backward() {
+  backward_ = transform_;
+  if (!keeps_z()) backward_.offset = nullptr;  // the bias is in y already
   for (Partial& p : partials_) {
     std::fill(p.sum1.begin(), p.sum1.end(), 0.0f);
     std::fill(p.sum2.begin(), p.sum2.end(), 0.0f);
@@ -128,7 +130,7 @@ void Epilogue::add_sums(const Part& part, const RowsView& view, const float* z, 
   GradientSums sums{.shift = mean_.data() + part.first,
                     .du = p.sum1.data() + part.first,
                     .du_z = options_.norm ? p.sum2.data() + part.first : nullptr};
-  add_gradient_sums(view, transform_.from(part.first), z, dy, sums);
+  add_gradient_sums(view, backward_.from(part.first), z, dy, sums);
   Clipped& clipped = clipped_[static_cast<size_t>(part.task)];
   clipped.low += sums.clipped_low;
   clipped.high += sums.clipped_high;
@@ -172,7 +174,7 @@ void Epilogue::gradient(const Part& part, const RowsView& view, const float* z, 
       factors.constant = constant_.data() + part.first;
     }
   }
-  gradient_rows(view, transform_.from(part.first), factors, z, dy, dz, dz_stride);
+  gradient_rows(view, backward_.from(part.first), factors, z, dy, dz, dz_stride);
 }
 
 void Epilogue::end_backward() {

@@ -89,8 +89,9 @@ class Epilogue {
 
   EpilogueOptions options_;
   RowTransform transform_;
-  bool batch_ = false;                         ///< this pass uses the statistics of the batch
-  std::vector<float> factor_, offset_;         ///< u = factor * z + offset
+  RowTransform backward_;               ///< of what backward sees: z, or y where z was not kept
+  bool batch_ = false;                  ///< this pass uses the statistics of the batch
+  std::vector<float> factor_, offset_;  ///< u = factor * z + offset
   std::vector<float> mean_, inverse_, scale_;  ///< of z; 1 / sqrt(variance + epsilon); of weights
   std::vector<float> by_du_, by_z_, constant_;
   std::vector<Partial> partials_;
