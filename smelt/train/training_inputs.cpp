@@ -23,18 +23,28 @@ int32_t classes_of(const Dataset& dataset) {
        dataset.description());
 }
 
-Model open_file(const Specification& specification, const Dataset& dataset) {
-  const ModelSection& model = specification.model;
-  LoadOptions options;
-  if (model.input.empty()) {
+/// The model as its file says, or, where that leaves sizes open, with those of the data.
+Model load_for(const std::string& path, const Dataset& dataset) {
+  try {
+    return load(path);
+  } catch (const Error&) {
+    LoadOptions options;
     for (int i = 0; i < dataset.inputs(); ++i) {
       options.input_shapes.push_back(dataset.input_shape(i));
     }
-  } else {
-    options.input_shapes = {parse_sample_shape(model.input)};
+    return load(path, options);
   }
-  Model loaded = load(model.source, options);
-  if (!model.input.empty()) loaded = with_input_shape(loaded, options.input_shapes[0]);
+}
+
+Model open_file(const Specification& specification, const Dataset& dataset) {
+  const ModelSection& model = specification.model;
+  Model loaded;
+  if (model.input.empty()) {
+    loaded = load_for(model.source, dataset);
+  } else {
+    const Shape shape = parse_sample_shape(model.input);
+    loaded = with_input_shape(load(model.source, {.input_shapes = {shape}}), shape);
+  }
   if (!model.strides.empty()) {
     loaded = with_strides(loaded, {model.strides.begin(), model.strides.end()});
   }
