@@ -157,8 +157,8 @@ void Trainer::State::end_epoch(double seconds) {
   }
   for (const Parameter* parameter : parts.module.parameters()) {
     if (parameter->kind != ParameterKind::range || parameter->data.size() != 2) continue;
-    metrics.set("range/" + parameter->name + "/low", parameter->data[0]);
-    metrics.set("range/" + parameter->name + "/high", parameter->data[1]);
+    metrics.set(parameter->name + "/low", parameter->data[0]);
+    metrics.set(parameter->name + "/high", parameter->data[1]);
   }
   const double watched = metrics.find(options.monitor).value_or(means.loss.value());
   parts.schedule.end_epoch(watched);
@@ -197,7 +197,7 @@ TrainResult Trainer::run() {
   }
   while (s.epoch < s.options.epochs && !s.stopped_early && !result.interrupted) {
     const Stopwatch watch;
-    if (s.options.before_epoch) s.options.before_epoch(s.epoch);
+    if (s.options.before_epoch) s.options.before_epoch(s.epoch, s.batch == 0);
     if (s.train_epoch()) {
       s.end_epoch(watch.seconds());
     } else {

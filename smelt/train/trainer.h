@@ -68,7 +68,8 @@ struct TrainerOptions {
 
   /// Behind every step; false ends training, with a checkpoint.
   std::function<bool(const TrainingProgress&)> progress;
-  std::function<void(int64_t epoch)> before_epoch;  ///< counted from 0
+  /// Epochs are counted from 0; `begins` is false where a resumed run goes on within one.
+  std::function<void(int64_t epoch, bool begins)> before_epoch;
   /// Behind every epoch; the metrics are the last of `history`.
   std::function<void(const History& history, bool best)> after_epoch;
   /// Wants to be saved: at each epoch's end, every checkpoint_steps, and when interrupted.

@@ -165,9 +165,9 @@ TrainerOptions TrainingSession::options(const TrainingData& data,
   if (qat_ != nullptr) {
     const QatSection qat = specification.qat;
     const auto epochs = static_cast<double>(training.epochs);
-    options.before_epoch = [this, qat, epochs](int64_t epoch) {
+    options.before_epoch = [this, qat, epochs](int64_t epoch, bool begins) {
       const auto now = static_cast<double>(epoch);
-      if (epoch > 0 && now < qat.calibrate * epochs) {
+      if (begins && epoch > 0 && now < qat.calibrate * epochs) {
         qat_->recalibrate(module_->write_back(model_));
       }
       module_->freeze_norms(epoch > 0 && now >= qat.freeze_norms * epochs);
